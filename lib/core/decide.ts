@@ -1,0 +1,161 @@
+import type { Connection } from './connection.ts'
+import { type Enrollment, isTokenSet } from './documents.ts'
+import type { Cause } from './incident.ts'
+import { fingerprint, type LedgerItem } from './ledger.ts'
+import {
+  earliest,
+  later,
+  latest,
+  nearlyOutAt,
+  renewAt,
+  type Timings,
+  versionBudget,
+  withinWindow,
+} from './renewal.ts'
+import type { Grant } from './vendor.ts'
+
+/** All that a decision depends on. */
+export interface Situation {
+  readonly connection: Pick<Connection, 'id' | 'renew'>
+  readonly grants: readonly Grant[]
+  /** The newest usable document, promoted. */
+  readonly held: Enrollment
+  readonly item: LedgerItem
+  readonly now: Date
+  /** Renew although it is not due: somebody asked for it. */
+  readonly forced: boolean
+  readonly timings: Timings
+}
+
+/** What a run does next. */
+export type Decision =
+  /** All is well until then. */
+  | { readonly do: 'skip'; readonly until: Date }
+  /** Consumers do not have what is held. */
+  | { readonly do: 'publish' }
+  /** Superseded sessions have outlived every cache. */
+  | { readonly do: 'retire' }
+  /** `probe`: the one deliberate second sending of a token whose answer went missing. */
+  | { readonly do: 'renew'; readonly grant: Grant; readonly probe: boolean }
+  /** Nothing safe can be done; a person is told, and it is looked at again. */
+  | {
+      readonly do: 'blocked'
+      readonly cause: Cause
+      readonly message: string
+      readonly until?: Date
+    }
+
+/** Decides the next step of a run. No I/O: the same situation gives the same decision. */
+export function decide(situation: Situation): Decision {
+  const { connection, held, item, now, forced, timings } = situation
+  const due = renewAt(connection, held.tokens, timings)
+  const isDue = forced || now >= due
+  if (!isDue && isTokenSet(held.tokens) && !isPublished(item, held)) return { do: 'publish' }
+  if (item.retireAt !== undefined && now >= item.retireAt) return { do: 'retire' }
+  if (!isDue) return { do: 'skip', until: earliest(due, item.retireAt) ?? due }
+  return renewal(situation)
+}
+
+/** Whether the consumer secret itself, not only its mirror, has the held token, and the vendor knows it. */
+function isPublished({ published }: LedgerItem, held: Enrollment): boolean {
+  return (
+    published !== undefined &&
+    published.versionId === held.versionId &&
+    published.where === 'secret' &&
+    published.proven
+  )
+}
+
+function renewal(situation: Situation): Decision {
+  const { grants, held, item, now, connection } = situation
+  const { refreshToken } = held.tokens
+  const token = refreshToken === undefined ? undefined : fingerprint(connection.id, refreshToken)
+  const sent = token !== undefined && item.spent.includes(token)
+  const usable = grants.filter((grant) => grant.usable(held.tokens, now))
+  const grant = usable.find((candidate) =>
+    candidate.spends === 'refresh-token' ? !sent : !isRefused(item, candidate, held),
+  )
+  if (grant !== undefined) return withinBudget(situation, { do: 'renew', grant, probe: false })
+
+  const inDoubt = usable.find((candidate) => candidate.spends === 'refresh-token')
+  if (inDoubt !== undefined) return doubtful(situation, inDoubt, token)
+  return {
+    do: 'blocked',
+    cause: 'enrollment-required',
+    message: noGrant(situation, refreshToken !== undefined),
+  }
+}
+
+/** The token was sent and its pair is nowhere: wait while consumers are served, then try it just once more. */
+function doubtful(situation: Situation, grant: Grant, token: string | undefined): Decision {
+  const { item, now, timings } = situation
+  const { intent } = item
+  if (intent === undefined || intent.token !== token) {
+    return {
+      do: 'blocked',
+      cause: 'enrollment-required',
+      message: 'the refresh token in the enrollment secret is one that was already sent',
+    }
+  }
+  if (intent.refused) {
+    return {
+      do: 'blocked',
+      cause: 'enrollment-required',
+      message: 'the vendor refused the refresh token',
+    }
+  }
+  if (intent.kind === 'probe') {
+    return {
+      do: 'blocked',
+      cause: 'enrollment-required',
+      message: 'no answer came to the refresh token, nor to the one repetition',
+    }
+  }
+  const answered = later(intent.at, answerSeconds(timings))
+  const nearlyOut = item.published === undefined ? answered : nearlyOutAt(item.published, timings)
+  const probeAt = latest(nearlyOut, answered)
+  if (now >= probeAt) return withinBudget(situation, { do: 'renew', grant, probe: true })
+  return {
+    do: 'blocked',
+    cause: 'token-at-risk',
+    message:
+      'a refresh token was sent and its answer is missing; the published token is served on, and the refresh token will be sent once more when that is nearly out',
+    until: probeAt,
+  }
+}
+
+/** An answer that has not come, and been persisted, after this long will not come: the run is over. */
+function answerSeconds(timings: Timings): number {
+  return timings.spendingPatienceSeconds + timings.persistReserveSeconds + timings.leaseGraceSeconds
+}
+
+/** A pair that no version may take is not asked for, as long as asking would spend something. */
+function withinBudget(situation: Situation, renew: Extract<Decision, { do: 'renew' }>): Decision {
+  const { item, now, timings } = situation
+  if (renew.grant.spends === 'nothing') return renew
+  if (versionBudget(item.enrollmentWrites, now, timings) > 0) return renew
+  const oldest = earliest(...withinWindow(item.enrollmentWrites, now, timings))
+  return {
+    do: 'blocked',
+    cause: 'version-budget',
+    message:
+      'the enrollment secret has no room for another version within 24 hours; nothing is spent until the oldest ages out',
+    ...(oldest === undefined ? {} : { until: later(oldest, timings.versionWindowSeconds) }),
+  }
+}
+
+function isRefused(item: LedgerItem, grant: Grant, held: Enrollment): boolean {
+  return item.refused.some(
+    (known) => known.grant === grant.name && known.credentialId === held.credentialId,
+  )
+}
+
+function noGrant({ grants, held, item }: Situation, hasRefreshToken: boolean): string {
+  const refused = grants.filter((grant) => isRefused(item, grant, held)).map((grant) => grant.name)
+  if (refused.length > 0) {
+    return `the vendor refused the enrolled credential (${refused.join(', ')}); it is not presented again until it changes`
+  }
+  return hasRefreshToken
+    ? 'the held refresh token has run out'
+    : 'the enrollment secret holds no refresh token and no other credential that this vendor takes'
+}

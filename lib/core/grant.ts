@@ -1,0 +1,80 @@
+import type { Decision } from './decide.ts'
+import type { Enrollment } from './documents.ts'
+import { describeError, GrantRefusedError, mayHaveSpent, TransportError } from './errors.ts'
+import { declared, fingerprint, refusedGrant, refusedIntent, withdrawn } from './ledger.ts'
+import type { Context } from './run.ts'
+import type { TokenSet } from './vendor.ts'
+
+/** New tokens, or why the vendor gave none; in the latter case the store is read again before anything else. */
+export type Granted =
+  | { readonly tokens: TokenSet }
+  | { readonly error: { readonly code: string; readonly message: string } }
+
+/**
+ * Asks the vendor. A grant that spends is announced in the ledger first, sent once, and waits for its
+ * answer as long as the run can: a time-out shorter than the vendor's worst day makes lost pairs.
+ *
+ * @throws {AnyRotatorError} nothing was spent; the next run tries again
+ */
+export async function grant(
+  { grant, probe }: Extract<Decision, { do: 'renew' }>,
+  held: Enrollment,
+  context: Context,
+): Promise<Granted> {
+  if (grant.spends === 'nothing') return grantSpendingNothing(grant, held, context)
+  const { run, ports, ledger } = context
+  const { refreshToken } = held.tokens
+  if (refreshToken === undefined) throw new TransportError('no refresh token is held', 'no')
+
+  const before = ledger.item
+  const token = fingerprint(run.connection.id, refreshToken)
+  const { versionId } = held
+  const kind = probe ? 'probe' : 'first'
+  const at = ports.clock.now()
+  requireTime(context)
+  await ledger.commit((item) =>
+    declared(item, { grant: grant.name, token, versionId, at, kind, refused: false }),
+  )
+  try {
+    // Time may have stood still between the announcement and now; a late sending would meet another run's.
+    const timeoutSeconds = requireTime(context)
+    return { tokens: await grant.request(held.tokens, { now: ports.clock.now(), timeoutSeconds }) }
+  } catch (error) {
+    if (error instanceof GrantRefusedError) {
+      await ledger.commit(refusedIntent)
+      return { error: describeError(error) }
+    }
+    // The intent stays open: whether the token was spent is in doubt.
+    if (mayHaveSpent(error)) return { error: describeError(error) }
+    ledger.stage((item) => withdrawn(item, before))
+    throw error
+  }
+}
+
+async function grantSpendingNothing(
+  grant: Extract<Decision, { do: 'renew' }>['grant'],
+  held: Enrollment,
+  { ports, ledger }: Context,
+): Promise<Granted> {
+  try {
+    const call = { now: ports.clock.now(), timeoutSeconds: ports.timings.idlePatienceSeconds }
+    return { tokens: await grant.request(held.tokens, call) }
+  } catch (error) {
+    if (!(error instanceof GrantRefusedError)) throw error
+    await ledger.commit((item) => refusedGrant(item, grant.name, held.credentialId))
+    return { error: describeError(error) }
+  }
+}
+
+/** Seconds that an answer may take: what is left of the run after keeping time to persist it. */
+function requireTime({ run, ports }: Context): number {
+  const left = (run.deadline.getTime() - ports.clock.now().getTime()) / 1000
+  const patience = left - ports.timings.persistReserveSeconds
+  if (patience < ports.timings.spendingPatienceSeconds) {
+    throw new TransportError(
+      `only ${Math.round(left)} s of this run are left, too few to wait for an answer; nothing was sent`,
+      'no',
+    )
+  }
+  return patience
+}

@@ -1,0 +1,42 @@
+/** Why a person is told. One incident has one or more causes, each told once, until it is over. */
+export type Cause =
+  /** A refresh token was sent and its answer is missing; the held access token still lives. */
+  | 'token-at-risk'
+  /** Nothing usable is left: a person has to enroll anew. */
+  | 'enrollment-required'
+  /** The secret's content or the vendor's address is not as it must be. */
+  | 'configuration'
+  /** A new token does not work. */
+  | 'verify-failed'
+  /** Secrets Manager takes no more versions for now. */
+  | 'version-budget'
+  /** Renewal fails and the refresh token runs out within the vendor's alarm time. */
+  | 'refresh-token-expiring'
+  /** Renewal fails and the published token has less than half of its margin left. */
+  | 'freshness-at-risk'
+
+export interface Incident {
+  /** Stable for the whole incident: whoever delivers messages can drop a repeat by it. */
+  readonly id: string
+  readonly openedAt: Date
+  /** Causes already told. */
+  readonly told: readonly Cause[]
+}
+
+/** What is told, and to be written down as told. */
+export interface Telling {
+  readonly incident: Incident
+  /** False: a repeat within the same incident, to be kept quiet. */
+  readonly isNews: boolean
+}
+
+/** Opens an incident or adds a cause to the open one. */
+export function tell(
+  open: Incident | undefined,
+  cause: Cause,
+  run: { runId: string; now: Date },
+): Telling {
+  const incident = open ?? { id: run.runId, openedAt: run.now, told: [] }
+  if (incident.told.includes(cause)) return { incident, isNews: false }
+  return { incident: { ...incident, told: [...incident.told, cause] }, isNews: true }
+}

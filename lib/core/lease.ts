@@ -1,0 +1,62 @@
+import type { Connection } from './connection.ts'
+import { LeaseHeldError } from './errors.ts'
+import { acquired, isLeased, type LedgerItem, newItem } from './ledger.ts'
+import type { Clock, Ledger } from './ports.ts'
+import { later, type Timings } from './renewal.ts'
+
+/** The item of a run that holds the lease. */
+export interface RunLedger {
+  /** As last committed, with what has been staged since. */
+  readonly item: LedgerItem
+  /** Remembers a change; it is written with the next commit. */
+  readonly stage: (change: (item: LedgerItem) => LedgerItem) => void
+  /**
+   * Writes what is staged and this change.
+   *
+   * @throws {LeaseHeldError} another run has written since: this one has lost its lease
+   * @throws {StoreError}
+   */
+  readonly commit: (change?: (item: LedgerItem) => LedgerItem) => Promise<void>
+}
+
+/**
+ * Takes the lease by a conditional write, so that of two runs that start together one wins. It
+ * outlasts the function's time-out, and whoever finds it expired may take it.
+ *
+ * @returns `undefined` if another run holds it
+ * @throws {StoreError}
+ */
+export async function openLedger(
+  run: { connection: Connection; runId: string; deadline: Date },
+  { ledger, clock, timings }: { ledger: Ledger; clock: Clock; timings: Timings },
+): Promise<RunLedger | undefined> {
+  const { connection, runId, deadline } = run
+  const now = clock.now()
+  const found =
+    (await ledger.read(connection.vendor, connection.id)) ??
+    newItem({ vendor: connection.vendor, connection: connection.id }, now)
+  if (isLeased(found, now)) return undefined
+
+  const leaseUntil = later(deadline, timings.leaseGraceSeconds)
+  let item = revised(acquired(found, { runId, leaseUntil }), runId)
+  if ((await ledger.write(item)) === 'conflict') return undefined
+  return {
+    get item() {
+      return item
+    },
+    stage(change) {
+      item = change(item)
+    },
+    async commit(change = (unchanged) => unchanged) {
+      const next = revised(change(item), runId)
+      if ((await ledger.write(next)) === 'conflict') {
+        throw new LeaseHeldError('another run has taken over the lease; this one stops here')
+      }
+      item = next
+    },
+  }
+}
+
+function revised(item: LedgerItem, runId: string): LedgerItem {
+  return { ...item, revision: item.revision + 1, writer: runId }
+}

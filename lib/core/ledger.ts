@@ -1,0 +1,190 @@
+import { createHash } from 'node:crypto'
+import type { Incident } from './incident.ts'
+import type { Redacted } from './redacted.ts'
+import type { HeldTokens } from './vendor.ts'
+
+/** A spending grant that was announced before it was sent, and is not yet known to have ended well. */
+export interface Intent {
+  readonly grant: string
+  /** Fingerprint of the refresh token. */
+  readonly token: string
+  /** Enrollment version whose refresh token was spent; its successor is where the answer would be. */
+  readonly versionId: string
+  readonly at: Date
+  /** `probe`: this was the one deliberate second sending; there will be no third. */
+  readonly kind: 'first' | 'probe'
+  /** The vendor answered no. */
+  readonly refused: boolean
+}
+
+/**
+ * One connection's item. Holds no secret: refresh tokens appear only as fingerprints, which cannot be
+ * turned back (they are cut SHA-256 digests of values with at least 128 random bits, RFC 6749, 10.10).
+ */
+export interface LedgerItem {
+  readonly vendor: string
+  readonly connection: string
+  /** Counts every write; each write names the one it follows, so no update is ever lost. */
+  readonly revision: number
+  /** Run that wrote this revision. */
+  readonly writer: string
+  /** Counts runs that held the lease. */
+  readonly fence: number
+  readonly dueAt: Date
+  readonly lease?: { readonly runId: string; readonly expiresAt: Date }
+  readonly intent?: Intent
+  /** Fingerprints of refresh tokens that were sent, newest last. */
+  readonly spent: readonly string[]
+  /** Grants that spend nothing but were refused, with the credential that was refused. */
+  readonly refused: readonly { readonly grant: string; readonly credentialId: string }[]
+  /** Enrollment version last persisted by a run. */
+  readonly versionId?: string
+  /** What consumers read, and where: `mirror` if Secrets Manager would not take the version. */
+  readonly published?: {
+    readonly versionId: string
+    readonly issuedAt: Date
+    readonly expiresAt: Date
+    readonly where: 'secret' | 'mirror'
+    /** Whether the vendor has confirmed the token; if not, it is asked again. */
+    readonly proven: boolean
+  }
+  readonly refreshExpiresAt?: Date
+  /** When the superseded sessions are to be ended. */
+  readonly retireAt?: Date
+  /** Failures in a row. */
+  readonly attempts: number
+  readonly rotations: number
+  /** When versions were written, for the version budget of each secret. */
+  readonly enrollmentWrites: readonly Date[]
+  readonly consumerWrites: readonly Date[]
+  readonly incident?: Incident
+  /** Facts about the vendor's side that are compared from run to run, e.g. a serial number. */
+  readonly facts: Readonly<Record<string, string>>
+  /** The last outcomes, newest last. */
+  readonly history: readonly { readonly at: Date; readonly outcome: string }[]
+}
+
+const spentKept = 64
+const historyKept = 10
+
+/** A connection that the ledger has not seen: due at once. */
+export function newItem(owner: { vendor: string; connection: string }, now: Date): LedgerItem {
+  return {
+    ...owner,
+    revision: 0,
+    writer: '',
+    fence: 0,
+    dueAt: now,
+    spent: [],
+    refused: [],
+    attempts: 0,
+    rotations: 0,
+    enrollmentWrites: [],
+    consumerWrites: [],
+    facts: {},
+    history: [],
+  }
+}
+
+/** Identifies a refresh token without being one: 128 bits of a digest that no one can turn back. */
+export function fingerprint(connection: string, refreshToken: Redacted): string {
+  return createHash('sha256')
+    .update(`${connection}\n${refreshToken.reveal()}`)
+    .digest('base64url')
+    .slice(0, 22)
+}
+
+/** Whether another run is at work: an expired lease is free for whoever writes first. */
+export function isLeased(item: LedgerItem, now: Date): boolean {
+  return item.lease !== undefined && item.lease.expiresAt > now
+}
+
+/** Takes the lease and counts the fence up. */
+export function acquired(item: LedgerItem, run: { runId: string; leaseUntil: Date }): LedgerItem {
+  return { ...item, fence: item.fence + 1, lease: { runId: run.runId, expiresAt: run.leaseUntil } }
+}
+
+/** Announces a spending grant, and marks the token as sent, before it is. */
+export function declared(item: LedgerItem, intent: Intent): LedgerItem {
+  const spent = [...item.spent.filter((known) => known !== intent.token), intent.token].slice(
+    -spentKept,
+  )
+  return { ...item, intent, spent }
+}
+
+/** The grant certainly never left: the token is as good as before. A probe that never left may be made again. */
+export function withdrawn(item: LedgerItem, before: LedgerItem): LedgerItem {
+  const { intent: _, ...rest } = item
+  return {
+    ...rest,
+    ...(before.intent === undefined ? {} : { intent: before.intent }),
+    spent: before.spent,
+  }
+}
+
+/** The vendor refused what was sent. */
+export function refusedIntent(item: LedgerItem): LedgerItem {
+  return item.intent === undefined ? item : { ...item, intent: { ...item.intent, refused: true } }
+}
+
+/** A grant that spends nothing was refused: not again with the same credential. */
+export function refusedGrant(item: LedgerItem, grant: string, credentialId: string): LedgerItem {
+  const others = item.refused.filter((known) => known.grant !== grant)
+  return { ...item, refused: [...others, { grant, credentialId }] }
+}
+
+/**
+ * The ledger knows less than the enrollment document: it was deleted or rolled back. Whether the
+ * held refresh token was sent is no longer on record, so it counts as sent and in doubt.
+ */
+export function distrusted(
+  item: LedgerItem,
+  held: { versionId: string; fence: number; token: string | undefined },
+  now: Date,
+): LedgerItem {
+  const caughtUp = { ...item, fence: held.fence + 1 }
+  if (held.token === undefined) return caughtUp
+  const intent: Intent = {
+    grant: 'unknown',
+    token: held.token,
+    versionId: held.versionId,
+    at: now,
+    kind: 'first',
+    refused: false,
+  }
+  return declared(caughtUp, intent)
+}
+
+/** A pair is safe in Secrets Manager: whatever was in doubt is settled. */
+export function settled(
+  item: LedgerItem,
+  held: { readonly versionId: string; readonly tokens: HeldTokens },
+): LedgerItem {
+  const { intent, refreshExpiresAt: _, ...rest } = item
+  const { refreshToken, refreshExpiresAt } = held.tokens
+  // A server that does not rotate refresh tokens hands the same one back: it may be sent again.
+  const isSame =
+    intent !== undefined &&
+    refreshToken !== undefined &&
+    intent.token === fingerprint(item.connection, refreshToken)
+  return {
+    ...rest,
+    versionId: held.versionId,
+    ...(refreshExpiresAt === undefined ? {} : { refreshExpiresAt }),
+    spent: isSame ? item.spent.filter((known) => known !== intent.token) : item.spent,
+  }
+}
+
+/** Ends a run: the lease is given up and the outcome written down. */
+export function released(
+  item: LedgerItem,
+  end: { now: Date; dueAt: Date; outcome: string; failed: boolean },
+): LedgerItem {
+  const { lease: _, ...rest } = item
+  return {
+    ...rest,
+    dueAt: end.dueAt,
+    attempts: end.failed ? item.attempts + 1 : 0,
+    history: [...item.history, { at: end.now, outcome: end.outcome }].slice(-historyKept),
+  }
+}

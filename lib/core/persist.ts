@@ -1,0 +1,83 @@
+import { type Enrollment, encodeEnrollment, encodeEscrow, enrollmentSecretId } from './documents.ts'
+import { describeError, StoreError, TokenAtRiskError } from './errors.ts'
+import type { Clock, Parameters, SecretStore } from './ports.ts'
+import { escrowName } from './read-held.ts'
+import { later, type Timings } from './renewal.ts'
+import type { TokenSet } from './vendor.ts'
+
+/** Where a pair has arrived; `conflict`: another run has already written this version. */
+export type Persisted = 'secret' | 'escrow' | 'conflict'
+
+/**
+ * Brings a pair to safety: the enrollment secret first; if that has not acknowledged it after a
+ * second, or refuses it, the escrow as well, both tried until the deadline.
+ *
+ *     put ──ack──────────────────────────────► secret
+ *      └─ 1 s without ack, or refused ─► escrow ─► escrow (put goes on until the deadline)
+ *
+ * @throws {TokenAtRiskError} neither took it in time
+ */
+export async function persist(
+  enrollment: Enrollment & { readonly tokens: TokenSet },
+  basedOn: string,
+  context: {
+    connection: { id: string; vendor: string }
+    deadline: Date
+    secrets: SecretStore
+    parameters: Parameters
+    clock: Clock
+    timings: Timings
+  },
+): Promise<Persisted> {
+  const { connection, deadline, secrets, parameters, clock, timings } = context
+  const secretId = enrollmentSecretId(connection.id)
+  const text = encodeEnrollment(enrollment, {
+    connection: connection.id,
+    vendor: connection.vendor,
+  })
+  const version = { versionId: enrollment.versionId, text }
+
+  const put = untilDeadline(() => secrets.put(secretId, version, 'pending'), context)
+  const settledPut = put.then(
+    () => undefined,
+    () => undefined,
+  )
+  await Promise.race([settledPut, clock.sleep(timings.escrowAfterSeconds)])
+  const early = await Promise.race([put.catch(() => undefined), Promise.resolve(undefined)])
+  if (early === 'conflict') return 'conflict'
+  if (early === 'stored') return 'secret'
+
+  const pair = { basedOn, tokens: enrollment.tokens, superseded: enrollment.superseded }
+  const escrow = untilDeadline(async () => {
+    await parameters.write(escrowName(connection.id), encodeEscrow(pair))
+    return 'stored' as const
+  }, context)
+  const [inSecret, inEscrow] = await Promise.allSettled([put, escrow])
+  if (inSecret.status === 'fulfilled' && inSecret.value === 'stored') return 'secret'
+  if (inEscrow.status === 'fulfilled') return 'escrow'
+  if (inSecret.status === 'fulfilled') return inSecret.value === 'conflict' ? 'conflict' : 'secret'
+  throw new TokenAtRiskError(
+    `neither Secrets Manager (${describeError(inSecret.reason).message}) nor the escrow (${describeError(inEscrow.reason).message}) took the new pair before ${deadline.toISOString()}`,
+    { cause: inSecret.reason },
+  )
+}
+
+/**
+ * Repeats a store call while it may pass by itself and time is left.
+ *
+ * @throws {StoreError} what the last try met
+ */
+export async function untilDeadline<T>(
+  call: () => Promise<T>,
+  { deadline, clock, timings }: { deadline: Date; clock: Clock; timings: Timings },
+): Promise<T> {
+  for (;;) {
+    try {
+      return await call()
+    } catch (error) {
+      const passing = error instanceof StoreError && error.kind === 'retry'
+      if (!passing || later(clock.now(), timings.storeRetrySeconds) >= deadline) throw error
+      await clock.sleep(timings.storeRetrySeconds)
+    }
+  }
+}

@@ -1,0 +1,148 @@
+import {
+  decodeEnrollment,
+  decodeEscrow,
+  type Enrollment,
+  type Escrowed,
+  enrollmentSecretId,
+  isTokenSet,
+} from './documents.ts'
+import { distrusted, fingerprint, type LedgerItem } from './ledger.ts'
+import type { Parameters, SecretStore } from './ports.ts'
+import type { Context } from './run.ts'
+import type { HeldTokens } from './vendor.ts'
+import { successorId } from './version-id.ts'
+
+/** What is found of a connection's credentials, and which of it counts. */
+export interface Found {
+  readonly current: Enrollment
+  /** The version after which the next one is written: the last of the chain that starts at `current`. */
+  readonly tip: string
+  /** The newest tokens that may still be used, wherever they were found. */
+  readonly newest:
+    | { readonly in: 'current' }
+    | { readonly in: 'version'; readonly enrollment: Enrollment; readonly tip: string }
+    | { readonly in: 'escrow'; readonly escrowed: Escrowed }
+}
+
+/** Name of a connection's escrow parameter. */
+export function escrowName(connection: string): string {
+  return `/token-rotator/${connection}/escrow`
+}
+
+// A chain this long cannot be: Secrets Manager keeps about a hundred versions.
+const longestChain = 128
+
+/**
+ * Reads the current version and everything that may be newer: successors that were written but not
+ * promoted, the version that the ledger last knew, and the escrow. Adoption does not ask whether the
+ * access token still works; what counts is the refresh token.
+ *
+ * @returns `undefined` if nobody has enrolled yet
+ * @throws {ConfigError} if the current version is not a document
+ * @throws {StoreError}
+ */
+export async function readHeld(
+  connection: string,
+  item: LedgerItem,
+  { secrets, parameters }: { secrets: SecretStore; parameters: Parameters },
+): Promise<Found | undefined> {
+  const secretId = enrollmentSecretId(connection)
+  const stored = await secrets.read(secretId)
+  if (stored === undefined) return undefined
+  const current = decodeEnrollment(stored.text, stored.versionId)
+
+  const successors = await chain(secrets, secretId, current.versionId)
+  const tip = successors.at(-1)?.versionId ?? current.versionId
+  const known = [item.versionId, item.intent?.versionId].filter(
+    (id, index, ids) => id !== undefined && id !== current.versionId && ids.indexOf(id) === index,
+  )
+  const elsewhere = await Promise.all(
+    known.map(async (id) => {
+      const versions = [
+        ...(await only(secrets, secretId, id as string)),
+        ...(await chain(secrets, secretId, id as string)),
+      ]
+      const last = versions.at(-1)?.versionId ?? (id as string)
+      return versions.map((enrollment) => ({ in: 'version' as const, enrollment, tip: last }))
+    }),
+  )
+  const escrowText = await parameters.read(escrowName(connection))
+  const escrowed = escrowText === undefined ? undefined : readEscrow(escrowText)
+
+  const isSent = ({ refreshToken }: HeldTokens) =>
+    refreshToken !== undefined && item.spent.includes(fingerprint(connection, refreshToken))
+  // A person who enrolls wins over whatever a run left behind, unless what they put back was already
+  // sent: then it was an edit of the document, and the pair that followed is still the one to use.
+  const byHand = current.fence === undefined
+  if (byHand && !isSent(current.tokens)) return { current, tip, newest: { in: 'current' } }
+
+  let newest: Found['newest'] = { in: 'current' }
+  let newestAt = isSent(current.tokens)
+    ? Number.NEGATIVE_INFINITY
+    : (current.tokens.issuedAt?.getTime() ?? 0)
+  for (const candidate of [
+    ...successors.map((enrollment) => ({ in: 'version' as const, enrollment, tip })),
+    ...elsewhere.flat(),
+    ...(escrowed === undefined ? [] : [{ in: 'escrow' as const, escrowed }]),
+  ]) {
+    const { tokens } = candidate.in === 'version' ? candidate.enrollment : candidate.escrowed
+    if (!isTokenSet(tokens) || isSent(tokens)) continue
+    if (tokens.issuedAt.getTime() > newestAt) {
+      newest = candidate
+      newestAt = tokens.issuedAt.getTime()
+    }
+  }
+  return { current, tip, newest }
+}
+
+/** A parameter that the rotator did not write must not stop it. */
+function readEscrow(text: string): Escrowed | undefined {
+  try {
+    return decodeEscrow(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** The versions that follow one, each found by the id that only it can have. */
+async function chain(secrets: SecretStore, secretId: string, from: string): Promise<Enrollment[]> {
+  const found: Enrollment[] = []
+  let id = successorId(from)
+  while (found.length < longestChain) {
+    const [enrollment] = await only(secrets, secretId, id)
+    if (enrollment === undefined) break
+    found.push(enrollment)
+    id = successorId(id)
+  }
+  return found
+}
+
+async function only(
+  secrets: SecretStore,
+  secretId: string,
+  versionId: string,
+): Promise<Enrollment[]> {
+  const stored = await secrets.read(secretId, versionId)
+  return stored === undefined ? [] : [decodeEnrollment(stored.text, stored.versionId)]
+}
+
+/**
+ * A document that a later run wrote than any the ledger knows of: the ledger item was deleted or
+ * rolled back, and with it the record of what was sent. The held refresh token then counts as sent
+ * and in doubt, unless an unpromoted successor shows that it was not yet touched.
+ */
+export async function noticeLostLedger(found: Found, { ledger, ports }: Context): Promise<Found> {
+  const { current, newest } = found
+  const fence = Math.max(
+    current.fence ?? 0,
+    newest.in === 'version' ? (newest.enrollment.fence ?? 0) : 0,
+  )
+  if (fence < ledger.item.fence) return found
+  const { refreshToken } = current.tokens
+  const doubtful = newest.in === 'current' && refreshToken !== undefined
+  const token = doubtful ? fingerprint(ledger.item.connection, refreshToken) : undefined
+  await ledger.commit((item) =>
+    distrusted(item, { versionId: current.versionId, fence, token }, ports.clock.now()),
+  )
+  return found
+}

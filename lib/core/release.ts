@@ -1,0 +1,175 @@
+import { describeError } from './errors.ts'
+import { eventType, type RotatorEvent } from './events.ts'
+import { type Cause, tell } from './incident.ts'
+import type { RunLedger } from './lease.ts'
+import { type LedgerItem, released } from './ledger.ts'
+import { untilDeadline } from './persist.ts'
+import type { Clock, EventSink } from './ports.ts'
+import { backoffSeconds, earliest, later, nearlyOutAt, type Timings } from './renewal.ts'
+import type { Vendor } from './vendor.ts'
+
+/** How the steps of a run ended, before the lease is released. */
+export interface Ending {
+  readonly outcome: /** Not due. */
+    | 'unchanged'
+    /** Renewed and published. */
+    | 'rotated'
+    /** Renewed by sending a doubtful refresh token the second and last time. */
+    | 'recovered'
+    /** A pair that an earlier run left behind was adopted. */
+    | 'resumed'
+    /** What was held has been published. */
+    | 'published'
+    /** Superseded sessions were ended. */
+    | 'retired'
+    /** Nobody has enrolled yet. */
+    | 'unenrolled'
+    /** A person is needed, or time. */
+    | 'blocked'
+    /** The next tick tries again. */
+    | 'failed'
+  /** What a person is told. */
+  readonly cause?: Cause
+  readonly message?: string
+  /** What went wrong on the way; a description, fit to be shown. */
+  readonly error?: { readonly code: string; readonly message: string }
+  readonly warning?: string
+  /** When there is something to do again; a failure comes back sooner, by its back-off. */
+  readonly dueAt?: Date
+}
+
+/** What a run tells its caller. Holds no secret. */
+export interface Outcome extends Omit<Ending, 'outcome'> {
+  readonly connection: string
+  readonly outcome: Ending['outcome'] | 'lease-held' | 'deferred'
+}
+
+/** An attempt that the next tick repeats. */
+export function failed(error: unknown, cause?: Cause): Ending {
+  const described = describeError(error)
+  return {
+    outcome: 'failed',
+    error: described,
+    message: described.message,
+    ...(cause === undefined ? {} : { cause }),
+  }
+}
+
+/** Release ‖ emit: tells whoever must be told, gives up the lease and writes the outcome down. */
+export async function conclude(
+  ending: Ending,
+  context: {
+    run: { connection: { id: string }; vendor: Vendor; runId: string; deadline: Date }
+    ports: { events: EventSink; clock: Clock; timings: Timings }
+    ledger: RunLedger
+  },
+): Promise<Outcome> {
+  const { run, ports, ledger } = context
+  const { timings } = ports
+  const now = ports.clock.now()
+  const isFailure = ending.outcome === 'failed' || ending.outcome === 'blocked'
+  const retryAt = later(now, backoffSeconds(ledger.item.attempts + 1, run.connection.id, timings))
+  const dueAt =
+    (isFailure || ending.dueAt === undefined ? earliest(ending.dueAt, retryAt) : ending.dueAt) ??
+    retryAt
+
+  const causes = ending.cause === undefined ? [] : [ending.cause]
+  if (isFailure) causes.push(...atStake(ledger.item, run.vendor, now, timings))
+  for (const cause of causes) await announce(cause, ending, now, context)
+  // A warning state such as a full version budget may come with a success: it is not over yet.
+  if (causes.length === 0 && ending.outcome !== 'unenrolled')
+    await closeIncident(ending, now, context)
+  if (ending.outcome === 'rotated') {
+    await emit('Token Rotated', `${run.runId}/rotated`, ending, now, context)
+  }
+
+  try {
+    const end = { now, dueAt, outcome: ending.outcome, failed: isFailure }
+    await untilDeadline(() => ledger.commit((item) => released(item, end)), {
+      ...ports,
+      deadline: run.deadline,
+    })
+  } catch (error) {
+    // The lease runs out by itself; what was done is stored, and the next run finds it.
+    return { connection: run.connection.id, error: describeError(error), ...ending, dueAt }
+  }
+  return { connection: run.connection.id, ...ending, dueAt }
+}
+
+type Context = Parameters<typeof conclude>[1]
+
+/** What else a failing run puts at stake, beside its own cause. */
+function atStake(item: LedgerItem, vendor: Vendor, now: Date, timings: Timings): Cause[] {
+  const causes: Cause[] = []
+  // Never published yet: a newcomer's first tries may fail twice before someone is called.
+  const isStale =
+    item.published === undefined ? item.attempts >= 2 : now >= nearlyOutAt(item.published, timings)
+  if (isStale) causes.push('freshness-at-risk')
+  const { refreshExpiresAt } = item
+  const { refreshAlarmSeconds } = vendor
+  if (refreshExpiresAt !== undefined && refreshAlarmSeconds !== undefined) {
+    if (now >= later(refreshExpiresAt, -refreshAlarmSeconds)) causes.push('refresh-token-expiring')
+  }
+  return causes
+}
+
+async function announce(cause: Cause, ending: Ending, now: Date, context: Context): Promise<void> {
+  const { ledger, run } = context
+  const { incident, isNews } = tell(ledger.item.incident, cause, { runId: run.runId, now })
+  if (!isNews) return
+  const told = await emit(eventType(cause), `${incident.id}/${cause}`, ending, now, context, {
+    cause,
+    incident: incident.id,
+  })
+  // Not delivered: told again by the next run, under the same key.
+  if (told) ledger.stage((item) => ({ ...item, incident }))
+}
+
+async function closeIncident(ending: Ending, now: Date, context: Context): Promise<void> {
+  const { incident } = context.ledger.item
+  if (incident === undefined) return
+  const told = await emit('Token Recovered', `${incident.id}/recovered`, ending, now, context, {
+    incident: incident.id,
+  })
+  if (told) context.ledger.stage(({ incident: _, ...rest }) => rest)
+}
+
+async function emit(
+  type: RotatorEvent['type'],
+  idempotencyKey: string,
+  ending: Ending,
+  now: Date,
+  { run, ports, ledger }: Context,
+  extra: { cause?: Cause; incident?: string } = {},
+): Promise<boolean> {
+  const { published } = ledger.item
+  const event: RotatorEvent = {
+    type,
+    idempotencyKey,
+    detail: {
+      schema: 1,
+      connection: run.connection.id,
+      vendor: run.vendor.id,
+      at: now.toISOString(),
+      outcome: ending.outcome,
+      ...extra,
+      ...(ending.message === undefined || type === 'Token Recovered'
+        ? {}
+        : { message: ending.message }),
+      ...(ending.warning === undefined ? {} : { warning: ending.warning }),
+      ...(published === undefined ? {} : { publishedUntil: published.expiresAt.toISOString() }),
+      ...(extra.cause === 'enrollment-required' ? { steps: steps(run) } : {}),
+    },
+  }
+  try {
+    await ports.events.emit(event)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What a person does: the vendor's own console steps, then ours. */
+function steps({ vendor, connection }: Context['run']): string[] {
+  return [...vendor.enrollmentSteps, `run: token-rotator enroll ${connection.id}`]
+}

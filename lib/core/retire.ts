@@ -1,0 +1,39 @@
+import { type Enrollment, isTokenSet } from './documents.ts'
+import type { LedgerItem } from './ledger.ts'
+import type { Context } from './run.ts'
+import type { Grant, TokenSet, VendorClient } from './vendor.ts'
+
+/**
+ * The token sets to be ended once `tokens` has replaced what was held. A refresh carries its session
+ * on; a grant that starts anew leaves the old session behind, to be ended when no cache serves it any more.
+ */
+export function supersededBy(
+  tokens: TokenSet,
+  held: Enrollment,
+  grant: Grant,
+  client: VendorClient,
+  item: LedgerItem,
+): readonly TokenSet[] {
+  if (client.revoke === undefined) return []
+  const pending = item.retireAt === undefined ? [] : held.superseded
+  const living =
+    isTokenSet(held.tokens) && grant.spends === 'nothing' && isAlive(held.tokens, tokens.issuedAt)
+  return living ? [...pending, held.tokens as TokenSet] : pending
+}
+
+function isAlive({ expiresAt, refreshExpiresAt }: TokenSet, now: Date): boolean {
+  return expiresAt > now || (refreshExpiresAt !== undefined && refreshExpiresAt > now)
+}
+
+/** Ends the superseded sessions, once. What cannot be ended runs out by itself, so failing here fails nothing. */
+export async function retire(
+  held: Enrollment,
+  client: VendorClient,
+  { ports, ledger }: Context,
+): Promise<void> {
+  if (held.superseded.length > 0 && isTokenSet(held.tokens)) {
+    const call = { now: ports.clock.now(), timeoutSeconds: ports.timings.idlePatienceSeconds }
+    await client.revoke?.(held.superseded, held.tokens, call).catch(() => undefined)
+  }
+  ledger.stage(({ retireAt: _, ...rest }) => rest)
+}

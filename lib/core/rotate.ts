@@ -1,0 +1,187 @@
+import { decide } from './decide.ts'
+import { type Enrollment, enrollmentSecretId } from './documents.ts'
+import { ConfigError, LeaseHeldError } from './errors.ts'
+import { grant } from './grant.ts'
+import { openLedger } from './lease.ts'
+import { type LedgerItem, settled } from './ledger.ts'
+import { persist, untilDeadline } from './persist.ts'
+import { type Held, verifyAndPublish } from './publish.ts'
+import { escrowName, type Found, noticeLostLedger, readHeld } from './read-held.ts'
+import { conclude, type Ending, failed, type Outcome } from './release.ts'
+import { type Timings, withinWindow } from './renewal.ts'
+import { retire, supersededBy } from './retire.ts'
+import type { Context, Ports, Run } from './run.ts'
+import type { TokenSet, VendorClient } from './vendor.ts'
+import { successorId } from './version-id.ts'
+
+// Adopt, renew, publish, retire, and again after a refusal: no run needs more; the rest is the next tick's.
+const mostTurns = 8
+
+/**
+ * One run, in the order of the design:
+ *
+ *     lease ─ read ─ decide ─ grant ─ persist ─ promote ─ verify ─ publish ─ retire ─ release ‖ emit
+ *
+ * Safe to repeat at any time, also after a crash at any point. Every expected result is a value.
+ */
+export async function rotate(run: Run, ports: Ports): Promise<Outcome> {
+  const connection = run.connection.id
+  try {
+    const ledger = await openLedger(run, ports)
+    if (ledger === undefined) return { connection, outcome: 'lease-held' }
+    const context = { run, ports, ledger }
+    return await conclude(await attempt(context), context)
+  } catch (error) {
+    // The lease is lost: whoever holds it now carries on from what is stored.
+    if (error instanceof LeaseHeldError) return { connection, outcome: 'lease-held' }
+    return { connection, ...failed(error) }
+  }
+}
+
+async function attempt(context: Context): Promise<Ending> {
+  const open: { client?: VendorClient } = {}
+  try {
+    return await steps(context, open)
+  } catch (error) {
+    if (error instanceof LeaseHeldError) throw error
+    return failed(error, error instanceof ConfigError ? 'configuration' : undefined)
+  } finally {
+    await open.client?.close()
+  }
+}
+
+async function steps(context: Context, open: { client?: VendorClient }): Promise<Ending> {
+  const { run, ports, ledger } = context
+  const { connection, vendor, forced = false } = run
+  let ending: Ending = { outcome: 'unchanged' }
+  let found = await readHeld(connection.id, ledger.item, ports)
+  if (found !== undefined) await noticeLostLedger(found, context)
+
+  for (let turn = 0; turn < mostTurns; turn++) {
+    // After a refusal, or when the store moved on: look again before anything is given up.
+    found ??= await readHeld(connection.id, ledger.item, ports)
+    if (found === undefined) return unenrolled(connection.id)
+    if (found.newest.in !== 'current') {
+      found = await adopt(found, context)
+      ending = { ...ending, outcome: 'resumed' }
+      continue
+    }
+    const held = found.current
+    await open.client?.close()
+    const client = ports.connect(connection, vendor, held)
+    open.client = client
+    const decision = decide({
+      connection,
+      grants: client.grants,
+      held,
+      item: ledger.item,
+      now: ports.clock.now(),
+      forced,
+      timings: ports.timings,
+    })
+    switch (decision.do) {
+      case 'skip':
+        return { ...ending, dueAt: decision.until }
+      case 'blocked': {
+        const { until: dueAt, do: _, ...told } = decision
+        return { ...ending, ...told, outcome: 'blocked', ...(dueAt === undefined ? {} : { dueAt }) }
+      }
+      case 'renew': {
+        const granted = await grant(decision, held, context)
+        if ('error' in granted) {
+          ending = { ...ending, error: granted.error }
+          found = undefined
+          break
+        }
+        const { tokens } = granted
+        const superseded = supersededBy(tokens, held, decision.grant, client, ledger.item)
+        found = await keep(tokens, superseded, found, context)
+        if (found === undefined) break
+        const outcome = decision.probe ? 'recovered' : 'rotated'
+        return verifyAndPublish(found.current as Held, client, outcome, context)
+      }
+      case 'publish': {
+        const outcome = ending.outcome === 'resumed' ? 'resumed' : 'published'
+        return verifyAndPublish(held as Held, client, outcome, context)
+      }
+      case 'retire':
+        await retire(held, client, context)
+        ending = { ...ending, outcome: 'retired' }
+        break
+    }
+  }
+  return { ...ending, outcome: 'failed', message: 'the store kept changing under this run' }
+}
+
+/** Makes a pair that an earlier run left behind the current one. */
+async function adopt(found: Found, context: Context): Promise<Found | undefined> {
+  const { current, newest } = found
+  if (newest.in === 'current') return found
+  if (newest.in === 'version' && current.fence !== undefined) {
+    const { enrollment, tip } = newest
+    return promote(enrollment, tip, current.versionId, context)
+  }
+  // The current version was edited by a person, or the pair stands in the escrow: a new version is
+  // written, with their credentials and this pair.
+  const { tokens, superseded } = newest.in === 'version' ? newest.enrollment : newest.escrowed
+  return keep(tokens as TokenSet, superseded, found, context)
+}
+
+/** Persist and promote: from here on no crash can lose the pair. */
+async function keep(
+  tokens: TokenSet,
+  superseded: readonly TokenSet[],
+  found: Found,
+  context: Context,
+): Promise<Found | undefined> {
+  const { run, ports, ledger } = context
+  const { current, tip } = found
+  const { credential, credentialId } = current
+  const versionId = successorId(tip)
+  const next: Held = {
+    versionId,
+    credential,
+    credentialId,
+    tokens,
+    superseded,
+    fence: ledger.item.fence,
+  }
+  const { connection, deadline } = run
+  const where = await persist(next, tip, { connection, deadline, ...ports })
+  if (where === 'conflict') return undefined
+  const kept: Found = { current: next, tip: versionId, newest: { in: 'current' } }
+  if (where === 'escrow') return kept
+  ledger.stage((item) => wrote(item, ports.clock.now(), ports.timings))
+  const promoted = await promote(next, versionId, current.versionId, context)
+  await ports.parameters.remove(escrowName(connection.id)).catch(() => undefined)
+  return promoted
+}
+
+/** Moves the label from the version that was read: a version that a person wrote meanwhile stays. */
+async function promote(
+  enrollment: Enrollment,
+  tip: string,
+  from: string,
+  { run, ports, ledger }: Context,
+): Promise<Found | undefined> {
+  const { versionId, tokens } = enrollment
+  const secretId = enrollmentSecretId(run.connection.id)
+  const moved = await untilDeadline(
+    () => ports.secrets.promote(secretId, { from, to: versionId }),
+    { ...ports, deadline: run.deadline },
+  )
+  ledger.stage((item) => settled(item, { versionId, tokens }))
+  if (moved === 'superseded') return undefined
+  return { current: enrollment, tip, newest: { in: 'current' } }
+}
+
+function wrote(item: LedgerItem, now: Date, timings: Timings): LedgerItem {
+  return { ...item, enrollmentWrites: [...withinWindow(item.enrollmentWrites, now, timings), now] }
+}
+
+function unenrolled(connection: string): Ending {
+  return {
+    outcome: 'unenrolled',
+    message: `the secret ${enrollmentSecretId(connection)} has no value; run: token-rotator enroll ${connection}`,
+  }
+}

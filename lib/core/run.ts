@@ -1,0 +1,37 @@
+import type { Connection } from './connection.ts'
+import type { Enrollment } from './documents.ts'
+import type { RunLedger } from './lease.ts'
+import type { Clock, EventSink, Ledger, Parameters, SecretStore } from './ports.ts'
+import type { Timings } from './renewal.ts'
+import type { Vendor, VendorClient } from './vendor.ts'
+
+/** One run for one connection. */
+export interface Run {
+  readonly connection: Connection
+  readonly vendor: Vendor
+  /** Unique to this run; owns the lease and names an incident that opens in it. */
+  readonly runId: string
+  /** When the function is ended from outside. */
+  readonly deadline: Date
+  /** Renew although it is not due. */
+  readonly forced?: boolean
+}
+
+/** Everything outside the engine. */
+export interface Ports {
+  readonly secrets: SecretStore
+  readonly ledger: Ledger
+  readonly parameters: Parameters
+  readonly events: EventSink
+  readonly clock: Clock
+  readonly timings: Timings
+  /** Opens the vendor's client for what is enrolled. @throws {ConfigError} */
+  readonly connect: (connection: Connection, vendor: Vendor, enrolled: Enrollment) => VendorClient
+}
+
+/** What every step of a run works with. */
+export interface Context {
+  readonly run: Run
+  readonly ports: Ports
+  readonly ledger: RunLedger
+}

@@ -1,0 +1,56 @@
+import pLimit from 'p-limit'
+import type { Connection } from './connection.ts'
+import { failed, type Outcome } from './release.ts'
+import { later } from './renewal.ts'
+import { rotate } from './rotate.ts'
+import type { Ports } from './run.ts'
+import type { Vendor } from './vendor.ts'
+
+/** One scheduled invocation for one vendor. */
+export interface Tick {
+  readonly vendor: Vendor
+  readonly connections: readonly Connection[]
+  /** When the function is ended from outside. */
+  readonly deadline: Date
+  /** Gives each run its own id. */
+  readonly newRunId: () => string
+  /** Runs at a time; a slow host holds its own slot only. Default 20. */
+  readonly concurrency?: number
+}
+
+/**
+ * Rotates what is due, soonest first, and stops. Nothing is admitted that could not wait for its
+ * vendor's answer and persist it: it is due again at the next tick.
+ */
+export async function tick(tick: Tick, ports: Ports): Promise<Outcome[]> {
+  const { clock, timings, ledger } = ports
+  const now = clock.now()
+  const dues = new Map(
+    (await ledger.dues(tick.vendor.id)).map(({ connection, dueAt }) => [connection, dueAt]),
+  )
+  const dueAt = ({ id }: Connection) => dues.get(id)?.getTime() ?? 0
+  const due = tick.connections
+    .filter(
+      (connection) => connection.vendor === tick.vendor.id && dueAt(connection) <= now.getTime(),
+    )
+    .sort((one, other) => dueAt(one) - dueAt(other))
+
+  const limit = pLimit(tick.concurrency ?? 20)
+  const { vendor, deadline } = tick
+  const lastStart = later(
+    deadline,
+    -timings.spendingPatienceSeconds - timings.persistReserveSeconds,
+  )
+  return Promise.all(
+    due.map((connection) =>
+      limit(async (): Promise<Outcome> => {
+        if (clock.now() >= lastStart) return { connection: connection.id, outcome: 'deferred' }
+        try {
+          return await rotate({ connection, vendor, runId: tick.newRunId(), deadline }, ports)
+        } catch (error) {
+          return { connection: connection.id, ...failed(error) }
+        }
+      }),
+    ),
+  )
+}
