@@ -23,6 +23,12 @@ export const VendorUrl = v.pipe(
   ),
 )
 
+/** An address without a path, where the vendor's paths are fixed. */
+export const VendorOrigin = v.pipe(
+  VendorUrl,
+  v.check((text) => new URL(text).pathname === '/', 'allowed is an address without a path'),
+)
+
 /** How the vendor's server is recognised. Public authorities when nothing is given. There is no "insecure". */
 export const Tls = v.strictObject({
   /** PEM text of the certificates to trust instead of the public authorities. */

@@ -51,6 +51,8 @@ export interface LedgerItem {
   readonly refreshExpiresAt?: Date
   /** When the superseded sessions are to be ended. */
   readonly retireAt?: Date
+  /** Somebody asked for a renewal although none is due. */
+  readonly requested?: boolean
   /** Failures in a row. */
   readonly attempts: number
   readonly rotations: number
@@ -180,9 +182,11 @@ export function released(
   item: LedgerItem,
   end: { now: Date; dueAt: Date; outcome: string; failed: boolean },
 ): LedgerItem {
-  const { lease: _, ...rest } = item
+  const { lease: _, requested, ...rest } = item
   return {
     ...rest,
+    // What was asked for and failed is still asked for.
+    ...(end.failed && requested ? { requested } : {}),
     dueAt: end.dueAt,
     attempts: end.failed ? item.attempts + 1 : 0,
     history: [...item.history, { at: end.now, outcome: end.outcome }].slice(-historyKept),

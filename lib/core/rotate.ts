@@ -52,7 +52,7 @@ async function attempt(context: Context): Promise<Ending> {
 
 async function steps(context: Context, open: { client?: VendorClient }): Promise<Ending> {
   const { run, ports, ledger } = context
-  const { connection, vendor, forced = false } = run
+  const { connection, vendor } = run
   let ending: Ending = { outcome: 'unchanged' }
   let found = await readHeld(connection.id, ledger.item, ports)
   if (found !== undefined) await noticeLostLedger(found, context)
@@ -76,7 +76,7 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
       held,
       item: ledger.item,
       now: ports.clock.now(),
-      forced,
+      forced: ledger.item.requested ?? false,
       timings: ports.timings,
     })
     switch (decision.do) {

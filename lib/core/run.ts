@@ -13,8 +13,6 @@ export interface Run {
   readonly runId: string
   /** When the function is ended from outside. */
   readonly deadline: Date
-  /** Renew although it is not due. */
-  readonly forced?: boolean
 }
 
 /** Everything outside the engine. */

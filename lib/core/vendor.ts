@@ -70,10 +70,12 @@ export interface VendorClient {
   readonly close: () => Promise<void>
 }
 
-/** A request as an adapter states it. `query` values may be credentials; they never reach a message. */
+/** A request as an adapter states it. */
 export interface HttpRequest {
+  /** What the call is called in messages: the path may hold a tenant's id, the query a token. */
+  readonly name: string
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
-  /** Absolute path, without query. Holds no secret: it appears in messages. */
+  /** Absolute path, with query. Never appears in a message. */
   readonly path: string
   readonly headers?: Readonly<Record<string, string>>
   readonly json?: unknown

@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto'
+import { Logger } from '@aws-lambda-powertools/logger'
+import { Metrics } from '@aws-lambda-powertools/metrics'
+import type { Outcome } from '../core/release.ts'
+import type { Timings } from '../core/renewal.ts'
+import { tick } from '../core/tick.ts'
+import type { Vendor } from '../core/vendor.ts'
+import { readSettings } from './environment.ts'
+import { recordOutcomes } from './metrics.ts'
+import { awsPorts } from './ports.ts'
+
+/** What a handler needs of Lambda's context. */
+export interface InvocationContext {
+  readonly getRemainingTimeInMillis: () => number
+}
+
+/** A scheduled invocation: its event says nothing that the ledger does not know better. */
+export type Handler = (
+  event: unknown,
+  context: InvocationContext,
+) => Promise<{ outcomes: Outcome[] }>
+
+/**
+ * The function of one vendor: rotates what is due and logs every outcome as it is. The environment is
+ * read at the first invocation, clients are made once per cold start.
+ *
+ * @param timings durations of the engine; those used on AWS by default
+ * @throws {ConfigError} at the first invocation, if the environment or the connections are wrong
+ * @throws {StoreError} the ledger cannot be queried; the next tick tries again
+ */
+export function createHandler(vendor: Vendor, timings?: Timings): Handler {
+  const logger = new Logger({ serviceName: 'token-rotator', persistentKeys: { vendor: vendor.id } })
+  const metrics = new Metrics({ namespace: 'TokenRotator', serviceName: vendor.id })
+  let start = () => {
+    const settings = readSettings(process.env, { [vendor.id]: vendor })
+    const ports = awsPorts(settings, timings)
+    start = () => ({ settings, ports })
+    return { settings, ports }
+  }
+  return async (_event, context) => {
+    const { settings, ports } = start()
+    const deadline = new Date(Date.now() + context.getRemainingTimeInMillis())
+    const { connections } = settings
+    const outcomes = await tick({ vendor, connections, deadline, newRunId: randomUUID }, ports)
+    for (const outcome of outcomes) {
+      const level = outcome.outcome === 'failed' || outcome.outcome === 'blocked' ? 'warn' : 'info'
+      logger[level]('run', { run: outcome })
+    }
+    recordOutcomes(metrics, outcomes)
+    return { outcomes }
+  }
+}

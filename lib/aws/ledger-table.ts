@@ -1,0 +1,88 @@
+import {
+  type AttributeValue,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  QueryCommand,
+} from '@aws-sdk/client-dynamodb'
+import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
+import type { LedgerItem } from '../core/ledger.ts'
+import { decodeLedgerItem, encodeLedgerItem } from '../core/ledger-document.ts'
+import type { Ledger } from '../core/ports.ts'
+import { nameOf, storeCall } from './store-error.ts'
+
+/** Local index of the ledger table: a vendor's connections by when they are due. */
+export const dueIndex = 'due'
+
+/**
+ * The ledger on a DynamoDB table: partition key `vendor`, sort key `connection`, local index `due`
+ * on `dueAt`. Every write names the revision it follows, so of two writers one is told.
+ */
+export function ledgerTable(client: DynamoDBClient, tableName: string): Ledger {
+  const read = (vendor: string, connection: string) =>
+    storeCall('GetItem', async () => {
+      const { Item } = await client.send(
+        new GetItemCommand({
+          TableName: tableName,
+          Key: marshall({ vendor, connection }),
+          ConsistentRead: true,
+        }),
+      )
+      return Item === undefined ? undefined : decodeLedgerItem(unmarshall(Item))
+    })
+
+  return {
+    read,
+    write: (item) =>
+      storeCall('PutItem', async () => {
+        try {
+          await client.send(
+            new PutItemCommand({
+              TableName: tableName,
+              Item: marshall(encodeLedgerItem(item)),
+              ...follows(item),
+            }),
+          )
+          return 'written'
+        } catch (error) {
+          if (nameOf(error) !== 'ConditionalCheckFailedException') throw error
+          // The first try may have been written and its answer lost: then this revision is ours.
+          const stored = await read(item.vendor, item.connection)
+          const isOurs = stored?.revision === item.revision && stored.writer === item.writer
+          return isOurs ? 'written' : 'conflict'
+        }
+      }),
+    dues: (vendor) =>
+      storeCall('Query', async () => {
+        const found: { connection: string; dueAt: Date }[] = []
+        let start: Record<string, AttributeValue> | undefined
+        do {
+          const page = await client.send(
+            new QueryCommand({
+              TableName: tableName,
+              IndexName: dueIndex,
+              ConsistentRead: true,
+              KeyConditionExpression: 'vendor = :vendor',
+              ExpressionAttributeValues: { ':vendor': { S: vendor } },
+              ...(start === undefined ? {} : { ExclusiveStartKey: start }),
+            }),
+          )
+          for (const { connection, dueAt } of page.Items ?? []) {
+            if (connection?.S !== undefined && dueAt?.S !== undefined) {
+              found.push({ connection: connection.S, dueAt: new Date(dueAt.S) })
+            }
+          }
+          start = page.LastEvaluatedKey
+        } while (start !== undefined)
+        return found
+      }),
+  }
+}
+
+function follows({ revision }: LedgerItem) {
+  if (revision === 1) return { ConditionExpression: 'attribute_not_exists(revision)' }
+  return {
+    ConditionExpression: 'revision = :before',
+    ExpressionAttributeValues: { ':before': { N: String(revision - 1) } },
+  }
+}

@@ -1,0 +1,31 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { SSMClient } from '@aws-sdk/client-ssm'
+import { defaultTimings, type Timings } from '../core/renewal.ts'
+import type { Ports } from '../core/run.ts'
+import { createHttp } from '../http.ts'
+import type { Settings } from './environment.ts'
+import { eventBridgeSink } from './event-bridge.ts'
+import { ledgerTable } from './ledger-table.ts'
+import { parameterStore } from './parameter-store.ts'
+import { secretsManagerStore } from './secrets-manager.ts'
+import { clientSettings } from './store-error.ts'
+
+/** The engine's ports on AWS. Region, credentials and endpoints come from the standard `AWS_*` variables. */
+export function awsPorts(
+  settings: Pick<Settings, 'ledgerTable' | 'eventBus' | 'parameterKey'>,
+  timings: Timings = defaultTimings,
+): Ports {
+  return {
+    secrets: secretsManagerStore(new SecretsManagerClient(clientSettings)),
+    ledger: ledgerTable(new DynamoDBClient(clientSettings), settings.ledgerTable),
+    parameters: parameterStore(new SSMClient(clientSettings), settings.parameterKey),
+    events: eventBridgeSink(new EventBridgeClient(clientSettings), settings.eventBus),
+    clock: { now: () => new Date(), sleep: (seconds) => sleep(seconds * 1000) },
+    timings,
+    connect: (connection, vendor, { credential }) =>
+      vendor.connect(connection, credential, createHttp(vendor.url(connection), connection.tls)),
+  }
+}

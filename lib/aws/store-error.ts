@@ -1,0 +1,45 @@
+import { isRotatorError, StoreError } from '../core/errors.ts'
+
+/** Names of AWS errors that no repetition mends. */
+const denied = new Set([
+  'AccessDeniedException',
+  'AccessDenied',
+  'DecryptionFailure',
+  'ExpiredTokenException',
+  'InvalidClientTokenId',
+  'InvalidParameterException',
+  'InvalidRequestException',
+  'InvalidSignatureException',
+  'KMSAccessDeniedException',
+  'NotAuthorized',
+  'ParameterMaxVersionLimitExceeded',
+  'ResourceNotFoundException',
+  'UnrecognizedClientException',
+  'ValidationException',
+])
+
+/** Runs one AWS call; whatever it throws becomes a `StoreError` that names the call and the error, no more. */
+export async function storeCall<T>(call: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (isRotatorError(error)) throw error
+    const name = nameOf(error)
+    const kind = name === 'LimitExceededException' ? 'limit' : denied.has(name) ? 'denied' : 'retry'
+    throw new StoreError(`${call} failed with ${name}`, kind, { cause: error })
+  }
+}
+
+/** The error's name as AWS gives it. */
+export function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'an unknown error'
+}
+
+/**
+ * What every client is built with. Repetition is the engine's, so the SDK itself makes few tries, and
+ * a call that hangs must not eat the time in which the pair could go elsewhere.
+ */
+export const clientSettings = {
+  maxAttempts: 2,
+  requestHandler: { connectionTimeout: 2000, requestTimeout: 5000, throwOnRequestTimeout: true },
+}
