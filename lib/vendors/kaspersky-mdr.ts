@@ -43,7 +43,7 @@ export const kasperskyMdr: Vendor = {
   id: 'kaspersky-mdr',
   title: 'Kaspersky MDR',
   options: Options,
-  credentialFields: ['refreshToken'],
+  credentialFields: ['clientId', 'refreshToken'],
   spends: 'refresh-token',
   // Two days: enough for a person to reach the console before the chain is gone.
   refreshAlarmSeconds: 2 * 86_400,
