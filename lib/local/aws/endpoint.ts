@@ -112,6 +112,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
       const answered = await run(lagOf(fault))
       return fault?.kind === 'lost-ack' ? undefined : answered
     } catch (error) {
+      if (closing.signal.aborted) return undefined
       return errorAnswer(
         asAwsError(error, service.internalError),
         contentType,
@@ -161,6 +162,19 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     }
   }
 
+  let closed: Promise<void> | undefined
+  async function close(): Promise<void> {
+    closing.abort()
+    // Its callback comes after DynamoDB's files are closed, too.
+    const stopped = new Promise<void>((resolve, reject) => {
+      server.close((error) => (error === undefined || error === null ? resolve() : reject(error)))
+    })
+    server.closeAllConnections()
+    await stopped
+    await durable.saved()
+    await folder.leave()
+  }
+
   const { server } = dynamo
   server.on('request', (request, response) => void serve(request, response))
   const port = await listen(server, options.port ?? defaultPort)
@@ -174,14 +188,9 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     inject: faults.inject,
     clearFaults: faults.clear,
     calls: () => ({ ...calls }),
-    async close() {
-      closing.abort()
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
-      await durable.saved()
-      await folder.leave()
+    close() {
+      closed ??= close()
+      return closed
     },
   }
 }
