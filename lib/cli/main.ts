@@ -4,7 +4,9 @@ import { refuseUndeclared, UsageError } from './arguments.ts'
 type Load = () => Promise<CommandDef>
 
 /** Every command and the module it lives in; a command is loaded only when it is asked for. */
-const commands: Readonly<Record<string, Load>> = {}
+const commands: Readonly<Record<string, Load>> = {
+  'local-aws': async () => (await import('./local-aws.ts')).localAws,
+}
 
 /**
  * Runs one command.
