@@ -1,0 +1,6 @@
+import { kasperskyMdr } from './kaspersky-mdr.ts'
+
+/** Every vendor that can be simulated, by its id. A new one is a file and a row. */
+export const simulators = {
+  'kaspersky-mdr': kasperskyMdr,
+} as const
