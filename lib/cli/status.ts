@@ -44,7 +44,9 @@ function describe(item: LedgerItem | undefined, now: Date): string {
     incident === undefined ? 'well' : `needs a person: ${incident.told.join(', ')}`,
     published === undefined
       ? 'nothing published yet'
-      : `published token ${published.expiresAt > now ? 'until' : 'expired at'} ${published.expiresAt.toISOString()}`,
+      : published.expiresAt === null
+        ? `published session, last sign of life at ${(item.aliveAt ?? published.issuedAt).toISOString()}`
+        : `published token ${published.expiresAt > now ? 'until' : 'expired at'} ${published.expiresAt.toISOString()}`,
     `${rotations} rotations`,
     last === undefined ? 'no run yet' : `last run ${last.outcome} at ${last.at.toISOString()}`,
     `due ${dueAt.toISOString()}`,

@@ -34,7 +34,7 @@ export async function enroll(
   await ports.parameters.remove(escrowName(connection.id))
   const now = ports.clock.now()
   const end = { now, dueAt: now, outcome: `enrolled ${vendor.id}`, failed: false }
-  await ledger.commit((item) => released(forgotten(item), end))
+  await ledger.commit((item) => ({ ...released(forgotten(item), end), requested: true }))
   return 'enrolled'
 }
 

@@ -10,7 +10,7 @@ export interface DemoConnection {
   /** Credential fields to enroll, of those that the simulator hands out. */
   readonly enroll: readonly string[]
   /** A cheap call that a consumer would make. */
-  readonly call: (simulator: Simulator) => { method: 'GET' | 'POST'; path: string; json?: unknown }
+  readonly call: (simulator: Simulator) => { method: 'GET' | 'POST'; url: string; json?: unknown }
 }
 
 /** One of every vendor, and of every way to use it that behaves differently. */
@@ -20,9 +20,9 @@ export const demoConnections: readonly DemoConnection[] = [
     vendor: 'kaspersky-mdr',
     configure: ({ url, credential, ca }) => ({ url, clientId: credential.clientId, tls: { ca } }),
     enroll: ['refreshToken'],
-    call: ({ credential }) => ({
+    call: ({ url, credential }) => ({
       method: 'POST',
-      path: `/api/v1/${credential.clientId}/incidents/count`,
+      url: `${url}/api/v1/${credential.clientId}/incidents/count`,
       json: {},
     }),
   },
@@ -31,7 +31,7 @@ export const demoConnections: readonly DemoConnection[] = [
     vendor: 'cisco-ftd',
     configure: ({ url, pin }) => ({ url, tls: { pins: [pin] } }),
     enroll: ['username', 'password'],
-    call: () => ({ method: 'GET', path: '/api/fdm/latest/object/networks?limit=1' }),
+    call: ({ url }) => ({ method: 'GET', url: `${url}/api/fdm/latest/object/networks?limit=1` }),
   },
   {
     id: 'ftd-custom-demo',
@@ -42,6 +42,9 @@ export const demoConnections: readonly DemoConnection[] = [
       tls: { ca },
     }),
     enroll: ['username', 'password'],
-    call: () => ({ method: 'GET', path: '/api/fdm/latest/operational/systeminfo/default' }),
+    call: ({ url }) => ({
+      method: 'GET',
+      url: `${url}/api/fdm/latest/operational/systeminfo/default`,
+    }),
   },
 ]

@@ -90,8 +90,8 @@ export async function startLocalMode(options: LocalModeOptions): Promise<LocalMo
   }
 
   const running: Running[] = demos.map(({ demo, simulator }) => {
-    const { url, ca } = simulator
-    const http = createHttp(url, ca === undefined ? {} : { ca })
+    const { ca } = simulator
+    const http = createHttp(ca === undefined ? {} : { ca })
     // About a hundred reads in the shortest lifetime, half an hour.
     const reader = startReader(demo.id, http, demo.call(simulator), Math.max(0.05, 18 / speed))
     return { id: demo.id, simulator, reader }

@@ -19,7 +19,7 @@ const refusals = new Set([401, 403, 408])
 export function startReader(
   connection: string,
   http: Http,
-  call: { method: 'GET' | 'POST'; path: string; json?: unknown },
+  call: { method: 'GET' | 'POST'; url: string; json?: unknown },
   everySeconds: number,
 ): { readonly readings: Readings; readonly stop: () => Promise<void> } {
   const readings: Readings = { reads: 0, deadReads: 0 }

@@ -81,9 +81,9 @@ export async function connectionStatus(
     connection: id,
     vendor,
     state: stateOf(item, now),
-    ...(item?.published === undefined
-      ? {}
-      : { secondsLeft: (item.published.expiresAt.getTime() - now.getTime()) / 1000 }),
+    ...(item?.published?.expiresAt
+      ? { secondsLeft: (item.published.expiresAt.getTime() - now.getTime()) / 1000 }
+      : {}),
     rotations: simulator.counters().issued,
     ...reader.readings,
   }
@@ -94,7 +94,9 @@ export function stateOf(item: LedgerItem | undefined, now: Date): string {
   const cause = item?.incident?.told.at(-1)
   if (cause !== undefined) return cause
   if (item?.published === undefined) return 'waiting for the first token'
-  return item.published.expiresAt > now ? 'fresh' : 'expired'
+  const { expiresAt } = item.published
+  if (expiresAt === null) return 'kept alive'
+  return expiresAt > now ? 'fresh' : 'expired'
 }
 
 /** Chains whose newest token the vendor would still take, less those whose token somebody holds. */

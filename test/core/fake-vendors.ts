@@ -15,7 +15,7 @@ export interface FakeVendor {
   readonly faults: ('refuse' | 'lose' | 'error' | 'unreachable')[]
 }
 
-type Answer = Omit<HttpAnswer, 'contentType'>
+type Answer = Pick<HttpAnswer, 'status' | 'json'>
 const ok = (json: unknown): Answer => ({ status: 200, json })
 const no = (status: number): Answer => ({ status, json: { message: 'no', status_code: status } })
 
@@ -24,18 +24,22 @@ function transport(
   faults: FakeVendor['faults'],
 ): () => Http {
   return () => ({
-    async request(request) {
-      const isGrant = request.method === 'POST' && !request.path.endsWith('/count')
+    async request(request): Promise<HttpAnswer> {
+      const isGrant = request.method === 'POST' && !request.url.endsWith('/count')
       const fault = isGrant ? faults.shift() : undefined
       if (fault === 'unreachable') throw new TransportError('could not reach the vendor', 'no')
-      if (fault === 'error') return { status: 503, json: undefined, contentType: 'text/plain' }
-      if (fault === 'refuse') return { ...no(400), contentType: 'application/json' }
+      if (fault === 'error') return whole({ status: 503, json: undefined })
+      if (fault === 'refuse') return whole(no(400))
       const answer = serve(request)
       if (fault === 'lose') throw new TransportError('no answer from the vendor', 'maybe')
-      return { ...answer, contentType: 'application/json' }
+      return whole(answer)
     },
     close: async () => {},
   })
+}
+
+function whole(answer: Answer): HttpAnswer {
+  return { ...answer, contentType: 'application/json', headers: {}, text: '' }
 }
 
 function bearer(request: HttpRequest): string {
@@ -54,7 +58,7 @@ export function fakeMdr(now: () => Date, first: string): FakeVendor {
     return new UnsecuredJWT({ kind, n: issued }).setExpirationTime(exp).encode()
   }
   const serve = (request: HttpRequest): Answer => {
-    if (request.path.endsWith('/incidents/count')) {
+    if (request.url.endsWith('/incidents/count')) {
       const end = living.get(bearer(request))
       return end !== undefined && end > now() ? ok({ count: 0 }) : no(403)
     }
