@@ -134,12 +134,15 @@ describe('a data folder', () => {
     }
   })
 
-  test('may not be a file', async () => {
+  test('may not be a file, nor in one, nor where no folder can be made', async () => {
     const file = join(await temporaryFolder(), 'file')
     await writeFile(file, '')
-    await expect(startAwsEndpoint({ port: 0, dataDir: file })).rejects.toMatchObject({
-      name: 'DataFolderError',
-      message: `'${file}' is not a folder that can be written to (EEXIST)`,
-    })
+    // Linux takes no folder in /proc, not even from root.
+    for (const dataDir of [file, join(file, 'below'), '/proc/nothing']) {
+      await expect(startAwsEndpoint({ port: 0, dataDir })).rejects.toMatchObject({
+        name: 'DataFolderError',
+        message: expect.stringContaining(`'${dataDir}' is not a folder that can be written to (E`),
+      })
+    }
   })
 })
