@@ -55,8 +55,10 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
     stored: read.output,
     tables,
     durable: (state) => durableFile(file, state),
-    occupy: (url, instance) =>
-      writeFile(occupant, JSON.stringify({ url, instance }), { mode: 0o600 }),
+    async occupy(url, instance) {
+      await rm(occupant, { force: true })
+      await writeFile(occupant, JSON.stringify({ url, instance }), { mode: 0o600 })
+    },
     leave: () => rm(occupant, { force: true }),
   }
 }

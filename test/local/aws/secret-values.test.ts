@@ -180,6 +180,16 @@ describe('PutSecretValue', () => {
     expect(await labels()).toEqual({ [id(2)]: ['AWSPREVIOUS'], [id(3)]: ['AWSCURRENT'] })
   })
 
+  test('with labels leaves AWSPENDING where it is, if that is not asked for', async () => {
+    const { put, move, labels } = await setUpWithSecret()
+    await put(2, ['AWSPENDING'])
+    await move('AWSCURRENT', 2, 1)
+    await put(3, ['mine'])
+    expect(await labels()).toMatchObject({ [id(2)]: ['AWSCURRENT', 'AWSPENDING'] })
+    await put(4, ['AWSCURRENT'])
+    expect(await labels()).toMatchObject({ [id(2)]: ['AWSPENDING', 'AWSPREVIOUS'] })
+  })
+
   test('leaves AWSPENDING on a version that it does not demote', async () => {
     const { put, labels } = await setUpWithSecret()
     await put(2, ['AWSPENDING'])
