@@ -125,7 +125,7 @@ describe('a data folder', () => {
 
   test('with a file that is no state is refused without quoting it', async () => {
     const dataDir = await temporaryFolder()
-    for (const content of ['{"canary"', '{"schema":2,"secrets":["canary"]}']) {
+    for (const content of ['canary', '{"schema":2,"secrets":["canary"]}']) {
       await writeFile(join(dataDir, 'state.json'), content)
       await expect(startAwsEndpoint({ port: 0, dataDir })).rejects.toMatchObject({
         name: 'DataFolderError',

@@ -1,4 +1,5 @@
-import { createServer, type Socket } from 'node:net'
+import { once } from 'node:events'
+import { createConnection, createServer, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { startAwsEndpoint } from '../../../lib/local/aws/endpoint.ts'
@@ -75,6 +76,13 @@ describe('the endpoint', () => {
     const endpoint = await startAwsEndpoint({ port: 0 })
     // A connection that is kept alive, as every SDK does.
     await (await fetch(`${endpoint.url}/_local/health`)).text()
+    // And one in the middle of its request.
+    const socket = createConnection(endpoint.port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write(
+      'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\nexpect: 100-continue\r\n\r\n',
+    )
+    await once(socket, 'data')
     await endpoint.close()
     await endpoint.close()
     const successor = createServer((socket: Socket) => socket.end())
