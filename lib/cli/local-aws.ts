@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { CommandDef } from 'citty'
 import { defaultPort, startAwsEndpoint } from '../local/aws/endpoint.ts'
-import { codeOf, DataFolderError } from '../local/aws/state-file.ts'
+import { DataFolderError } from '../local/aws/state-file.ts'
 import { portOption, UsageError } from './arguments.ts'
 
 /** `local-aws`: runs the embedded AWS endpoint until SIGTERM or SIGINT. */
@@ -48,7 +48,7 @@ async function start(port: number, dataDir: string | undefined) {
     if (error instanceof DataFolderError) {
       throw new UsageError(`--data: ${error.message}; allowed is a folder of one's own`)
     }
-    if (codeOf(error) === 'EACCES') {
+    if (error instanceof Error && 'syscall' in error && error.syscall === 'listen') {
       throw new UsageError(`--port '${port}': not permitted; allowed is 0 or 1024 to 65535`)
     }
     throw error

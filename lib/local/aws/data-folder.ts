@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { StateDocument } from './state.ts'
@@ -50,13 +50,15 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
     throw new DataFolderError(`'${file}' is not a state that this version can read`)
   }
   const tables = join(path, 'tables')
-  await mkdir(tables, { recursive: true, mode: 0o700 })
+  await privateFolder(tables)
   return {
     stored: read.output,
     tables,
     durable: (state) => durableFile(file, state),
-    occupy: (url, instance) =>
-      writeFile(occupant, JSON.stringify({ url, instance }), { mode: 0o600 }),
+    async occupy(url, instance) {
+      await rm(occupant, { force: true })
+      await writeFile(occupant, JSON.stringify({ url, instance }), { mode: 0o600 })
+    },
     leave: () => rm(occupant, { force: true }),
   }
 }

@@ -153,10 +153,11 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
         throw new AwsError('AccessDeniedException', 'requests from web pages are refused', 403)
       }
       const answered = await answer(request)
-      if (answered === undefined) request.socket.destroy()
+      if (answered === undefined) response.destroy()
       else send(response, answered)
     } catch (error) {
-      if (request.socket.destroyed) return
+      // The client has gone in the middle of its request.
+      if (response.destroyed) return
       const type = 'application/x-amz-json-1.1'
       send(response, errorAnswer(asAwsError(error, 'InternalServerError'), type, 'message'))
     }

@@ -1,66 +1,22 @@
 import { createHash } from 'node:crypto'
-import * as v from 'valibot'
 import { AwsError } from './aws-error.ts'
-import { decode, Tags, text, whole } from './input.ts'
+import { decode } from './input.ts'
 import type { Operation } from './operation.ts'
 import { page } from './paging.ts'
+import {
+  DeleteParameter,
+  GetParameter,
+  GetParameters,
+  GetParametersByPath,
+  invalid,
+  PutParameter,
+  tierOf,
+} from './parameter-input.ts'
 import type { Parameter } from './state.ts'
 import { epochSeconds, type Surroundings } from './surroundings.ts'
 
-/**
- * Bytes of a value per tier, and versions kept per parameter.
- *
- * @see https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
- */
-const maxValueBytes = { Standard: 4096, Advanced: 8192 }
+/** Versions kept per parameter; the oldest go first. */
 const versionsKept = 100
-
-const Name = v.pipe(
-  text(1, 2048),
-  v.check(
-    (name) => /^(arn:[\w:-]+:parameter\/)?[\w./-]+(:[\w.-]+)?$/.test(name),
-    'Parameter name must contain only letters, numbers and the following symbols: . - _ /',
-  ),
-)
-const WithDecryption = v.optional(v.boolean(), false)
-
-const PutParameter = v.object({
-  Name: v.pipe(
-    Name,
-    v.check(
-      (name) => !name.includes(':') && !/^\/?(aws|ssm)/i.test(name),
-      'Parameter name: can\'t be prefixed with "aws" or "ssm" (case-insensitive), and holds only letters, numbers and the symbols . - _ /',
-    ),
-    v.check(
-      (name) => name.split('/').length <= 16 && (name.startsWith('/') || !name.includes('/')),
-      'Parameter name must be a fully qualified name of at most 15 levels.',
-    ),
-  ),
-  Value: text(1, 8192),
-  Type: v.optional(v.picklist(['String', 'StringList', 'SecureString'])),
-  Description: v.optional(text(0, 1024)),
-  KeyId: v.optional(text(1, 256)),
-  Overwrite: v.optional(v.boolean(), false),
-  Tags: v.optional(Tags),
-  Tier: v.optional(v.picklist(['Standard', 'Advanced', 'Intelligent-Tiering'])),
-})
-
-const GetParameter = v.object({ Name, WithDecryption })
-
-const GetParameters = v.object({
-  Names: v.pipe(v.array(Name), v.minLength(1), v.maxLength(10)),
-  WithDecryption,
-})
-
-const GetParametersByPath = v.object({
-  Path: Name,
-  Recursive: v.optional(v.boolean(), false),
-  // No filter is played: asking for one is refused rather than answered with too much.
-  ParameterFilters: v.optional(v.pipe(v.array(v.unknown()), v.maxLength(0))),
-  WithDecryption,
-  MaxResults: v.optional(whole(1, 10), 10),
-  NextToken: v.optional(v.string()),
-})
 
 /**
  * The operations of Parameter Store that hold values.
@@ -192,7 +148,7 @@ export function createParameterStore(
     },
 
     DeleteParameter(request) {
-      const { parameter } = find(decode(v.object({ Name }), request).Name)
+      const { parameter } = find(decode(DeleteParameter, request).Name)
       parameters.delete(parameter.name)
       changed()
       return {}
@@ -209,37 +165,6 @@ export function createParameterStore(
   }
 
   return { operations, all: (): readonly Parameter[] => [...parameters.values()] }
-}
-
-function tierOf(
-  asked: 'Standard' | 'Advanced' | 'Intelligent-Tiering' | undefined,
-  existing: Parameter | undefined,
-  valueBytes: number,
-): 'Standard' | 'Advanced' {
-  if (asked === 'Standard' && existing?.tier === 'Advanced') {
-    throw invalid(
-      "This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the advanced-parameter tier to the standard-parameter tier. If necessary, you can delete the advanced parameter and recreate it as a standard parameter.",
-    )
-  }
-  const automatic = valueBytes > maxValueBytes.Standard ? 'Advanced' : 'Standard'
-  const tier =
-    existing?.tier === 'Advanced'
-      ? 'Advanced'
-      : asked === 'Intelligent-Tiering'
-        ? automatic
-        : (asked ?? 'Standard')
-  if (valueBytes > maxValueBytes[tier]) {
-    throw invalid(
-      tier === 'Standard'
-        ? 'Standard tier parameters support a maximum parameter value of 4096 characters. To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier.'
-        : 'Advanced tier parameters support a maximum parameter value of 8192 characters.',
-    )
-  }
-  return tier
-}
-
-function invalid(message: string): AwsError {
-  return new AwsError('ValidationException', message)
 }
 
 /** Looks like what KMS gives back, is the same for the same version, and tells nothing of the value. */

@@ -78,11 +78,10 @@ export function secretValues({
     return next
   }
 
-  function read(secret: Secret, version: SecretVersion, lag: Lag | undefined): object {
+  function read(secret: Secret, version: SecretVersion): object {
     const lastAccessedOn = startOfDay(now())
-    // A lagging read is of a state that is gone: only a fresh one can leave its mark.
+    // A lagging read may be of a state that is gone, which can no longer be marked.
     if (
-      lag === undefined &&
       version.lastAccessedOn?.getTime() !== lastAccessedOn.getTime() &&
       store.named(secret.name) === secret
     ) {
@@ -105,7 +104,7 @@ export function secretValues({
 
   function readById(secretId: string, lag: Lag | undefined): object {
     const secret = store.findLiving(secretId, lag)
-    return read(secret, versionOf(secret, undefined, current), lag)
+    return read(secret, versionOf(secret, undefined, current))
   }
 
   return {
@@ -200,7 +199,7 @@ export function secretValues({
     GetSecretValue(request, lag) {
       const input = decode(GetSecretValue, request)
       const secret = store.findLiving(input.SecretId, lag)
-      return read(secret, versionOf(secret, input.VersionId, input.VersionStage), lag)
+      return read(secret, versionOf(secret, input.VersionId, input.VersionStage))
     },
 
     BatchGetSecretValue(request, lag) {

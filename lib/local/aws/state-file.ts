@@ -1,4 +1,4 @@
-import { access, constants, mkdir, open, readFile, rename } from 'node:fs/promises'
+import { access, constants, mkdir, open, readFile, rename, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** The folder for the state cannot be used; the message says which and why, in one line. */
@@ -89,13 +89,29 @@ export async function readJson(path: string): Promise<unknown> {
   }
 }
 
-/** Makes a folder that only its owner may look into. An existing one keeps its mode. */
+/**
+ * Makes a folder that only its owner may look into. An existing one keeps its mode.
+ *
+ * @throws {DataFolderError}
+ */
 export async function privateFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 })
+    await makeFolder(path)
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     throw new DataFolderError(`'${path}' is not a folder that can be written to (${codeOf(error)})`)
+  }
+}
+
+/** Node's own recursive mkdir never returns where a folder exists but takes none, as /proc does. */
+async function makeFolder(path: string, parentIsThere = false): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) return
+    if (codeOf(error) !== 'ENOENT' || parentIsThere) throw error
+    await makeFolder(dirname(path))
+    await makeFolder(path, true)
   }
 }
 

@@ -21,8 +21,11 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   let length = 0
   for await (const chunk of request) {
     length += chunk.length
-    if (length > maxBodyBytes) throw tooLong()
-    chunks.push(chunk)
+    // Read on, or the client, still writing, would see a broken connection instead of the answer.
+    if (length <= maxBodyBytes) chunks.push(chunk)
+  }
+  if (length > maxBodyBytes) {
+    throw new AwsError('RequestEntityTooLargeException', 'the body is longer than 16 MiB', 413)
   }
   const encodings = String(request.headers['content-encoding'] ?? '').split(',')
   // The last encoding named is the one that was applied last.
@@ -112,8 +115,4 @@ export function errorAnswer(
 export function send(response: ServerResponse, { status, headers, body }: Answer): void {
   response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) })
   response.end(body)
-}
-
-function tooLong(): AwsError {
-  return new AwsError('RequestEntityTooLargeException', 'the body is longer than 16 MiB', 413)
 }

@@ -54,6 +54,13 @@ describe('DynamoDB on the same port', () => {
     })
   })
 
+  test('has a table ready, or gone, when it has answered', async () => {
+    const { tables } = await setUpTable()
+    expect((await tables.describeTable({ TableName })).Table?.TableStatus).toBe('ACTIVE')
+    await tables.deleteTable({ TableName })
+    expect((await tables.listTables({})).TableNames).toEqual([])
+  })
+
   test('needs no signature', async () => {
     const { raw } = await setUpTable()
     const answer = await raw(

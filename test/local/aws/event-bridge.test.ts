@@ -67,6 +67,18 @@ describe('PutEvents', () => {
   })
 })
 
+test('the last 1,000 events are kept', async () => {
+  const { endpoint, raw } = await setUp()
+  for (let n = 0; n <= 100; n += 1) {
+    const Entries = Array(10).fill({ ...entry, Detail: JSON.stringify({ n }) })
+    await raw('AWSEvents.PutEvents', { Entries })
+  }
+  const events = endpoint.events()
+  expect(events).toHaveLength(1000)
+  expect(events[0]?.detail).toEqual({ n: 1 })
+  expect(events.at(-1)?.detail).toEqual({ n: 100 })
+})
+
 describe('Secrets Manager reports', () => {
   test('each label that comes to a version, except AWSPENDING and AWSPREVIOUS', async () => {
     const { secrets, endpoint } = await setUp()

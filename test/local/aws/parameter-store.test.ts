@@ -5,8 +5,8 @@ import { connect, setUp } from './setup.ts'
 const Name = '/token-rotator/escrow/ftd-hq'
 
 async function setUpParameters() {
-  const { endpoint } = await setUp()
-  return { parameters: connect(endpoint, SSM) }
+  const { endpoint, raw } = await setUp()
+  return { raw, parameters: connect(endpoint, SSM) }
 }
 
 describe('PutParameter', () => {
@@ -83,6 +83,17 @@ describe('PutParameter', () => {
 })
 
 describe('GetParameter', () => {
+  test('finds the last 100 versions', async () => {
+    const { raw, parameters } = await setUpParameters()
+    for (let n = 1; n <= 101; n += 1) {
+      await raw('AmazonSSM.PutParameter', { Name, Value: `${n}`, Type: 'String', Overwrite: true })
+    }
+    const get = async (version: number) =>
+      (await parameters.getParameter({ Name: `${Name}:${version}` })).Parameter?.Value
+    expect([await get(2), await get(101)]).toEqual(['2', '101'])
+    await expect(get(1)).rejects.toMatchObject({ name: 'ParameterVersionNotFound' })
+  })
+
   test('shows a SecureString only to those who ask for decryption', async () => {
     const { parameters } = await setUpParameters()
     await parameters.putParameter({ Name, Value: 'canary', Type: 'SecureString' })
