@@ -166,6 +166,13 @@ test('a refresh gives a new pair of the same session and uses the refresh token 
   expect(counters).toMatchObject({ issued: 2, spends: 2, presentedTwice: 1, sessionsAlive: 1 })
 })
 
+test('of two refreshes with one token at the same time one wins', async () => {
+  const { ftd } = await startFtd()
+  const { refresh_token } = await login(ftd)
+  const both = await Promise.all([1, 2].map(() => token(ftd, refresh(refresh_token))))
+  expect(both.map(({ status }) => status).toSorted()).toEqual([200, 400])
+})
+
 test('two refreshes within one instant give different tokens', async () => {
   const { ftd } = await startFtd()
   const first = await login(ftd)
