@@ -53,8 +53,9 @@ export interface FtdSimulator extends Simulator {
 export const ciscoFtd: SimulatorKind<FtdSimulator> = {
   id: 'cisco-ftd',
   faults,
+  operations: ['grant', 'password', 'custom', 'refresh', 'revoke', 'verify', 'token', 'versions'],
   async start(options = {}) {
-    const { simulator, rules } = await host('cisco-ftd', faults, device, options)
+    const { simulator, rules } = await host(ciscoFtd, device, options)
     return { ...simulator, addAdminSession: rules.addAdminSession }
   },
 }

@@ -47,7 +47,7 @@ export const commonFaults = {
 
 /** The faults in force at one simulator. */
 export interface Faults {
-  /** @throws {RangeError} a kind that is not in the catalogue */
+  /** @throws {RangeError} a kind that is not in the catalogue, an `on` that is no operation */
   inject(fault: Fault): void
   clear(): void
   /**
@@ -64,24 +64,28 @@ interface Pending {
   left: number
 }
 
-export function createFaults(catalogue: FaultCatalogue): Faults {
+export function createFaults(catalogue: FaultCatalogue, operations: readonly string[]): Faults {
   const pending: Pending[] = []
   return {
     inject(fault) {
       const kind = faultKind(catalogue, fault.kind)
       const { on = kind.on, times = 1, skip = 0 } = fault
+      // Silently never striking would make a test pass that tests nothing.
+      if (on !== undefined && !operations.includes(on)) {
+        throw new RangeError(`on '${on}': allowed are ${operations.join(', ')}`)
+      }
       const left = times === 'always' ? Number.POSITIVE_INFINITY : times
       pending.push({ fault, on, skip, left })
     },
     clear() {
       pending.length = 0
     },
-    strikes(kind, operations) {
+    strikes(kind, ofCall) {
       const found = pending.find(
         (entry) =>
           entry.fault.kind === kind &&
           entry.left > 0 &&
-          (entry.on === undefined || operations.includes(entry.on)),
+          (entry.on === undefined || ofCall.includes(entry.on)),
       )
       if (found === undefined) return undefined
       if (found.skip > 0) {

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { createAuthority } from '../certificate.ts'
 import { answerControl, isControl } from './controls.ts'
-import { createFaults, type FaultCatalogue, standingFault } from './faults.ts'
+import { createFaults, standingFault } from './faults.ts'
 import { type Reply, type Request, serve } from './http-server.ts'
 import { distort, intercept } from './network-faults.ts'
 import { createRefreshChains } from './refresh-chains.ts'
 import type { Bench, Call, Rules, Tally } from './rules.ts'
-import type { Simulator, SimulatorOptions } from './simulator.ts'
+import type { Simulator, SimulatorKind, SimulatorOptions } from './simulator.ts'
 
 /**
  * Puts a vendor's rules on a port of 127.0.0.1.
@@ -16,8 +16,7 @@ import type { Simulator, SimulatorOptions } from './simulator.ts'
  * @throws {Error} the port is taken
  */
 export async function host<R extends Rules>(
-  vendor: string,
-  catalogue: FaultCatalogue,
+  { id: vendor, faults: catalogue, operations }: Omit<SimulatorKind, 'start'>,
   makeRules: (bench: Bench) => R | Promise<R>,
   options: SimulatorOptions,
 ): Promise<{ simulator: Simulator; rules: R }> {
@@ -26,7 +25,7 @@ export async function host<R extends Rules>(
   if (!(speed > 0 && Number.isFinite(speed))) {
     throw new RangeError(`speed ${speed}: allowed is a number above 0`)
   }
-  const faults = createFaults(catalogue)
+  const faults = createFaults(catalogue, operations)
   if (options.fault !== undefined) faults.inject(standingFault(catalogue, options.fault))
   const calls: Record<string, number> = {}
   const tally = emptyTally()

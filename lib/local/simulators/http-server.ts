@@ -135,11 +135,12 @@ function read(message: IncomingMessage): Promise<Request | undefined> {
 }
 
 function request(message: IncomingMessage, body: Buffer): Request {
-  const { pathname, searchParams } = new URL(message.url ?? '/', 'http://localhost')
+  // Not by `new URL`, which throws on targets such as `//`.
+  const [path = '', ...rest] = (message.url ?? '/').split('?')
   return {
     method: message.method ?? 'GET',
-    path: pathname,
-    query: searchParams,
+    path,
+    query: new URLSearchParams(rest.join('?')),
     headers: message.headers,
     body,
     socket: message.socket,

@@ -45,8 +45,9 @@ export interface MdrSimulator extends Simulator {
 export const kasperskyMdr: SimulatorKind<MdrSimulator> = {
   id: 'kaspersky-mdr',
   faults,
+  operations: ['grant', 'refresh', 'verify'],
   async start(options = {}) {
-    const { simulator, rules } = await host('kaspersky-mdr', faults, connection, options)
+    const { simulator, rules } = await host(kasperskyMdr, connection, options)
     const { newConsoleToken, revokeConnection } = rules
     return { ...simulator, newConsoleToken, revokeConnection }
   },

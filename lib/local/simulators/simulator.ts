@@ -62,7 +62,7 @@ export interface Simulator {
   chains(): readonly Chain[]
   /** What a refresh token is worth now. Asking changes nothing. */
   holds(refreshToken: string): Holding
-  /** @throws {RangeError} a kind that is not in the vendor's catalogue */
+  /** @throws {RangeError} a kind that is not in the vendor's catalogue, an `on` it does not have */
   inject(fault: Fault): void
   clearFaults(): void
   /** Closes the port and every connection, idle or not. */
@@ -73,5 +73,7 @@ export interface Simulator {
 export interface SimulatorKind<S extends Simulator = Simulator> {
   readonly id: string
   readonly faults: FaultCatalogue
+  /** What a fault's `on` may name: single operations, and groups of them such as `grant`. */
+  readonly operations: readonly string[]
   start(options?: SimulatorOptions): Promise<S>
 }

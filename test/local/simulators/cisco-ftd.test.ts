@@ -2,6 +2,7 @@ import { decodeJwt, decodeProtectedHeader } from 'jose'
 import { expect, onTestFinished, test } from 'vitest'
 import { ciscoFtd, type FtdSimulator } from '../../../lib/local/simulators/cisco-ftd.ts'
 import type { SimulatorOptions } from '../../../lib/local/simulators/simulator.ts'
+import { postTwiceAtOnce } from './at-once.ts'
 
 /** 2026-01-01T00:00:00Z is 1767225600 in seconds. */
 const START = new Date('2026-01-01T00:00:00Z')
@@ -164,6 +165,13 @@ test('a refresh gives a new pair of the same session and uses the refresh token 
   expect(await statusOf(ftd, second.access_token)).toBe(200)
   const counters = ftd.counters()
   expect(counters).toMatchObject({ issued: 2, spends: 2, presentedTwice: 1, sessionsAlive: 1 })
+})
+
+test('of two refreshes with one token at the same time one wins', async () => {
+  const { ftd } = await startFtd()
+  const { refresh_token } = await login(ftd)
+  const both = await postTwiceAtOnce(`${ftd.url}/api/fdm/latest/fdm/token`, refresh(refresh_token))
+  expect(both).toEqual([200, 400])
 })
 
 test('two refreshes within one instant give different tokens', async () => {

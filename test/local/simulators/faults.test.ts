@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
 import { expect, onTestFinished, test } from 'vitest'
 import { simulators } from '../../../lib/local/simulators/index.ts'
 import { kasperskyMdr } from '../../../lib/local/simulators/kaspersky-mdr.ts'
@@ -125,6 +127,13 @@ test('a fault given at start strikes every call until it is cleared', async () =
   expect((await confirm()).status).toBe(200)
 })
 
+test('a fault on an operation that the vendor does not have is refused', async () => {
+  const { mdr } = await startMdr()
+  expect(() => mdr.inject({ kind: 'slow', on: 'password' })).toThrow(
+    "on 'password': allowed are grant, refresh, verify",
+  )
+})
+
 test('an unknown fault is refused with the list of known ones', async () => {
   const { mdr } = await startMdr()
   expect(() => mdr.inject({ kind: 'nope' })).toThrow(/^fault 'nope': allowed are drop-before, /)
@@ -164,6 +173,22 @@ test('a body over 8 MiB is 413', async () => {
   const body = 'x'.repeat(8 * 1024 * 1024 + 1)
   const url = `${mdr.url}/api/v1/${mdr.credential.clientId}/incidents/count`
   expect((await fetch(url, { method: 'POST', body })).status).toBe(413)
+})
+
+test('an idle connection is announced no end', async () => {
+  const { count } = await startMdr()
+  const { headers } = await count()
+  expect([headers.get('connection'), headers.get('keep-alive')]).toEqual(['keep-alive', null])
+})
+
+test('a request target that is no URL is an unknown path', async () => {
+  const { mdr } = await startMdr()
+  const { hostname, port } = new URL(mdr.url)
+  const [response] = await once(
+    request({ hostname, port, path: '//', method: 'POST' }).end(),
+    'response',
+  )
+  expect(response.statusCode).toBe(404)
 })
 
 test.each(Object.entries(simulators))('%s stands under its own id', (id, kind) => {
