@@ -73,7 +73,7 @@ export async function conclude(
   const { timings } = ports
   const now = ports.clock.now()
   const isFailure = ending.outcome === 'failed' || ending.outcome === 'blocked'
-  const retryAt = later(now, backoffSeconds(ledger.item.attempts + 1, run.connection.id, timings))
+  const retryAt = retryTime(ledger.item, now, timings)
   const dueAt =
     (isFailure || ending.dueAt === undefined ? earliest(ending.dueAt, retryAt) : ending.dueAt) ??
     retryAt
@@ -99,6 +99,17 @@ export async function conclude(
     return { connection: run.connection.id, error: describeError(error), ...ending, dueAt }
   }
   return { connection: run.connection.id, ...ending, dueAt }
+}
+
+/**
+ * When a failed run is repeated: by the back-off, but while the published token lives never after
+ * more than a quarter of what is left of it, so that a vendor who answers now and then is met in time.
+ */
+function retryTime(item: LedgerItem, now: Date, timings: Timings): Date {
+  const byBackoff = later(now, backoffSeconds(item.attempts + 1, item.connection, timings))
+  const end = item.published?.expiresAt
+  if (!end || end <= now) return byBackoff
+  return earliest(byBackoff, later(now, (end.getTime() - now.getTime()) / 4000)) ?? byBackoff
 }
 
 /** Whether an incident is over: consumers read a proven token, and from the secret itself. */

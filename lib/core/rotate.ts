@@ -1,7 +1,7 @@
 import { introspect, keepAlive, withoutSession } from './ask.ts'
 import { decide } from './decide.ts'
 import { type Enrollment, enrollmentSecretId } from './documents.ts'
-import { ConfigError, LeaseHeldError } from './errors.ts'
+import { ConfigError, LeaseHeldError, TokenAtRiskError } from './errors.ts'
 import { grant } from './grant.ts'
 import { openLedger } from './lease.ts'
 import { type LedgerItem, settled } from './ledger.ts'
@@ -46,7 +46,9 @@ async function attempt(context: Context): Promise<Ending> {
     return await steps(context, open)
   } catch (error) {
     if (error instanceof LeaseHeldError) throw error
-    return failed(error, error instanceof ConfigError ? 'configuration' : undefined)
+    if (error instanceof ConfigError)
+      return { ...failed(error, 'configuration'), outcome: 'blocked' }
+    return failed(error, error instanceof TokenAtRiskError ? 'token-at-risk' : undefined)
   } finally {
     await open.client?.close()
   }

@@ -47,7 +47,7 @@ function bearer(request: HttpRequest): string {
 }
 
 /** Kaspersky MDR by its sheet: every refresh token buys one pair. */
-export function fakeMdr(now: () => Date, first: string): FakeVendor {
+export function fakeMdr(now: () => Date, first: string) {
   const presented = new Map<string, number>()
   const living = new Map<string, Date>()
   const faults: FakeVendor['faults'] = []
@@ -76,8 +76,12 @@ export function fakeMdr(now: () => Date, first: string): FakeVendor {
     presented,
     faults,
     tip: () => tip,
-    isAlive: (token) => (living.get(token) ?? now()) > now(),
+    isAlive: (token: string) => (living.get(token) ?? now()) > now(),
     logins: () => 0,
+    /** What an operator gets at the console: a chain begun anew. */
+    renew(token: string) {
+      tip = token
+    },
   }
 }
 
@@ -99,6 +103,7 @@ export function fakeFtd(now: () => Date, login = { username: 'api', password: 'm
   const faults: FakeVendor['faults'] = []
   const state = {
     logins: 0,
+    refusedLogins: 0,
     issued: 0,
     evicted: 0,
     serialNumber: 'JAD00000001',
@@ -154,7 +159,10 @@ export function fakeFtd(now: () => Date, login = { username: 'api', password: 'm
     const body = request.json as Record<string, unknown>
     switch (body.grant_type) {
       case 'password':
-        if (body.username !== login.username || body.password !== login.password) return no(400)
+        if (body.username !== login.username || body.password !== login.password) {
+          state.refusedLogins++
+          return no(400)
+        }
         state.logins++
         return issue(`session-${state.issued}`, 'password', [1800, 2400], -1)
       case 'custom_token': {

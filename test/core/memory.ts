@@ -55,6 +55,11 @@ export function memorySecrets(secretIds: readonly string[] = []) {
       const text = versions.get(labels.get('AWSCURRENT') ?? '')
       return text === undefined ? undefined : (JSON.parse(text) as Record<string, unknown>)
     },
+    /** Takes every version away, as before the first enrollment. */
+    clear(secretId: string) {
+      of(secretId).versions.clear()
+      of(secretId).labels.clear()
+    },
     currentId: (secretId: string) => of(secretId).labels.get('AWSCURRENT'),
     label: (secretId: string, versionId: string) =>
       of(secretId).labels.set('AWSCURRENT', versionId),

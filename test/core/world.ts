@@ -82,6 +82,8 @@ export function world<V extends FakeVendor>(
       events.emitted
         .filter(({ type }) => type !== 'Token Rotated')
         .map(({ type, detail }) => detail.cause ?? type),
+    /** Every refresh token that was presented, in order of its first presentation. */
+    tokens: () => [...fake.presented.keys()],
     /** Presentations beyond the first, over all refresh tokens. */
     repeated: () => [...fake.presented.values()].reduce((sum, times) => sum + times - 1, 0),
   }
