@@ -165,6 +165,15 @@ function decodeConnection(entry: unknown, at: string, vendors: VendorTable): Con
   }
 }
 
+/** What was found, fit to be shown: of a URL only scheme and host, for the rest may be a credential. */
+function shown(input: unknown): string {
+  const isUrl = typeof input === 'string' && URL.canParse(input) && new URL(input).host !== ''
+  if (!isUrl) return JSON.stringify(input).slice(0, 80)
+  const { protocol, host, href } = new URL(input)
+  const whole = `${protocol}//${host}/`
+  return JSON.stringify(href === whole ? input : `${whole}…`)
+}
+
 function firstIssue(
   at: string,
   issue: v.BaseIssue<unknown>,
@@ -186,7 +195,7 @@ function firstIssue(
       'is not an option of this vendor; check its spelling against the schema',
     )
   }
-  const found = issue.input === undefined ? 'nothing' : JSON.stringify(issue.input)?.slice(0, 80)
+  const found = issue.input === undefined ? 'nothing' : shown(issue.input)
   return new ConfigError(
     field,
     `found ${found}; ${issue.message.startsWith('allowed') ? issue.message : `allowed is ${issue.expected ?? issue.message}`}`,

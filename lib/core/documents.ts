@@ -198,12 +198,17 @@ export function isTokenSet(tokens: HeldTokens): tokens is TokenSet {
 }
 
 function parseJson(what: string, text: string): unknown {
+  let json: unknown
   try {
-    return JSON.parse(text)
+    json = JSON.parse(text)
   } catch {
     // The parser's own message quotes the text.
     throw new ConfigError(what, 'is not JSON; allowed is a JSON object of credential fields')
   }
+  if (Array.isArray(json)) {
+    throw new ConfigError(what, 'is a list; allowed is a JSON object of credential fields')
+  }
+  return json
 }
 
 function split(rest: Record<string, unknown> & StoredTokens) {
