@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { vendors } from '../../lib/vendors/index.ts'
 import { bundle } from '../../scripts/build.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -12,11 +12,7 @@ const again = temporaryFolder()
 beforeAll(async () => {
   await bundle(dist)
   await bundle(again)
-})
-afterAll(() => {
-  rmSync(dist, { recursive: true })
-  rmSync(again, { recursive: true })
-})
+}, 60_000)
 
 function contents(folder: string): Record<string, string> {
   return Object.fromEntries(

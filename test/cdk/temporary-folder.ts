@@ -1,8 +1,12 @@
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterAll } from 'vitest'
 
-/** A folder of its own, under the system's. */
+const all = mkdtempSync(join(tmpdir(), 'token-rotator-test-'))
+afterAll(() => rmSync(all, { recursive: true }))
+
+/** A new folder, which is gone after the test file. */
 export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'token-rotator-test-'))
+  return mkdtempSync(join(all, '_'))
 }
