@@ -16,5 +16,6 @@ try {
 } catch (error) {
   if (!isRotatorError(error)) throw error
   process.stderr.write(`${error.message}\n`)
-  process.exitCode = 1
+  // At once: an app that ends by itself would write the half of a stack first.
+  process.exit(1)
 }
