@@ -178,6 +178,12 @@ describe.each([
     expect([...new Set(permitted)].sort()).toEqual([...new Set(called)].sort())
   })
 
+  test('is given no pattern of resources', () => {
+    for (const { Resource: of } of roles[vendor] ?? []) {
+      expect(JSON.stringify(of)).not.toMatch(/[*?]/)
+    }
+  })
+
   test('writes to its own log and to no other', () => {
     const log = (roles[vendor] ?? []).filter(({ Action }) =>
       [Action].flat().some((action) => action.startsWith('logs:')),
