@@ -45,6 +45,7 @@ describe.each(Object.keys(vendors))('the function of %s', (vendor) => {
   test('carries its own entry, chunks that something imports, and no source map', () => {
     const files = contents(join(dist, 'assets', vendor))
     const all = Object.values(files).join('')
+    expect(all).not.toContain('//# sourceMappingURL')
     for (const file of Object.keys(files)) {
       expect(file).toMatch(/^(chunk-[A-Z0-9]{8}|[a-z0-9-]+)\.mjs$/)
       if (file !== `${vendor}.mjs`) expect(all).toContain(`"./${file}"`)

@@ -66,6 +66,10 @@ describe('a vendor whose grants spend nothing', () => {
     expect(check('nothing', 900)).toContain('found access tokens of 900 s, renewed every 570 s')
   })
 
+  test('is warned of its tokens although it wishes for less', () => {
+    expect(check('nothing', 900, 3600)).toContain('renewed every 570 s at the earliest')
+  })
+
   test('hears nothing of every 864 s', () => {
     expect(check('nothing', 3600, 864)).toBeUndefined()
   })
