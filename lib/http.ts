@@ -7,7 +7,7 @@ import Client from 'undici/lib/dispatcher/client.js'
 import type { InferOutput } from 'valibot'
 import type { Tls } from './core/connection.ts'
 import { isRotatorError, ResponseError, TransportError } from './core/errors.ts'
-import type { Http, HttpAnswer, HttpRequest } from './core/vendor.ts'
+import type { Http, HttpAnswer, HttpRequest, TlsMaterial } from './core/vendor.ts'
 
 /** Largest body that is read, in bytes; token answers are a few KiB. */
 export const bodyLimitBytes = 1024 * 1024
@@ -15,67 +15,91 @@ export const bodyLimitBytes = 1024 * 1024
 // Reaching a host takes no longer than this even where its answer may.
 const connectTimeoutMs = 10_000
 
+/** How the server is recognised, and what it is shown. */
+export type Transport = InferOutput<typeof Tls> & TlsMaterial
+
+/** A connection to one origin. */
+interface Line {
+  readonly client: Client
+  isConnected: boolean
+  peerNotAfter?: Date
+}
+
 /**
- * The transport of one run to one vendor endpoint: one connection, no retries, no redirects, no
- * compression, TLS 1.2 or later. What goes wrong becomes one of two errors:
+ * The transport of one run: one connection per origin, no retries, no redirects, no compression, TLS
+ * 1.2 or later. What goes wrong becomes one of two errors:
  *
  *     before the connection stands  → TransportError, sent 'no'
  *     afterwards                    → TransportError, sent 'maybe'
  *     body over 1 MiB, or encoded   → ResponseError
  *
- * @param url origin to speak to; paths of requests are absolute
- * @param tls how to recognise the server; public authorities by default
+ * @param tls how to recognise servers; public authorities by default
  */
-export function createHttp(url: string, tls: InferOutput<typeof Tls> = {}): Http {
-  const { host, origin } = new URL(url)
-  let isConnected = false
-  const connect: BuildConnector.connector = (options, callback) => {
-    connector(tls)(options, (...result) => {
-      isConnected = result[0] === null
-      callback(...result)
-    })
-  }
-  const client = new Client(origin, { connect, pipelining: 1 })
+export function createHttp(tls: Transport = {}): Http {
+  const lines = new Map<string, Line>()
   return {
     async request(call) {
+      const url = new URL(call.url)
+      const line = lines.get(url.origin) ?? openLine(url.origin, tls)
+      lines.set(url.origin, line)
       try {
-        return await exchange(client, host, call)
+        return await exchange(line, url, call)
       } catch (error) {
         if (isRotatorError(error)) throw error
-        const where = `${call.name} at ${host}`
-        throw isConnected
+        const where = `${call.name} at ${url.host}`
+        throw line.isConnected
           ? new TransportError(`no answer from ${where}: ${reason(error)}`, 'maybe', {
               cause: error,
             })
           : new TransportError(`could not reach ${where}: ${reason(error)}`, 'no', { cause: error })
       }
     },
-    close: () => client.destroy(),
+    async close() {
+      await Promise.all([...lines.values()].map(({ client }) => client.destroy()))
+    },
   }
 }
 
-async function exchange(client: Client, host: string, call: HttpRequest): Promise<HttpAnswer> {
-  const { name, method, path, headers = {}, json, timeoutSeconds } = call
+function openLine(origin: string, tls: Transport): Line {
+  const connect: BuildConnector.connector = (options, callback) => {
+    connector(tls)(options, (...[error, socket]) => {
+      line.isConnected = error === null
+      if (error !== null) return callback(error, null)
+      const { valid_to } = (socket as Partial<TLSSocket>).getPeerCertificate?.() ?? {}
+      if (valid_to !== undefined) line.peerNotAfter = new Date(valid_to)
+      callback(null, socket)
+    })
+  }
+  const line: Line = { client: new Client(origin, { connect, pipelining: 1 }), isConnected: false }
+  return line
+}
+
+async function exchange(line: Line, url: URL, call: HttpRequest): Promise<HttpAnswer> {
+  const { name, method, headers = {}, timeoutSeconds } = call
+  const { host } = url
   const milliseconds = Math.ceil(timeoutSeconds * 1000)
-  const answer = await request.call(client, {
+  const { body, contentType } = bodyOf(call)
+  const answer = await request.call(line.client, {
     method,
-    path,
+    path: url.pathname + url.search,
     headers: {
       'user-agent': 'token-rotator',
       accept: 'application/json',
       // A body that was never compressed cannot explode.
       'accept-encoding': 'identity',
-      ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(contentType === undefined ? {} : { 'content-type': contentType }),
       ...headers,
     },
-    ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+    ...(body === undefined ? {} : { body }),
     headersTimeout: milliseconds,
     bodyTimeout: milliseconds,
     // The two above restart with every byte; this one does not.
     signal: AbortSignal.timeout(milliseconds),
   })
-  const encoding = String(answer.headers['content-encoding'] ?? 'identity')
-  if (encoding !== 'identity') {
+  const received = Object.fromEntries(
+    Object.entries(answer.headers).map(([key, value]) => [key, [value ?? ''].flat().join(', ')]),
+  )
+  if ((received['content-encoding'] ?? 'identity') !== 'identity') {
     answer.body.destroy()
     throw new ResponseError(`${name} at ${host} sent a compressed body, which was not asked for`, {
       status: answer.statusCode,
@@ -93,11 +117,24 @@ async function exchange(client: Client, host: string, call: HttpRequest): Promis
     }
     chunks.push(chunk)
   }
+  const text = Buffer.concat(chunks).toString('utf8')
   return {
     status: answer.statusCode,
-    contentType: String(answer.headers['content-type'] ?? ''),
-    json: parse(Buffer.concat(chunks).toString('utf8')),
+    contentType: received['content-type'] ?? '',
+    headers: received,
+    text,
+    json: parse(text),
+    ...(line.peerNotAfter === undefined ? {} : { peerNotAfter: line.peerNotAfter }),
   }
+}
+
+function bodyOf({ json, form, body }: HttpRequest): { body?: string; contentType?: string } {
+  if (json !== undefined) return { body: JSON.stringify(json), contentType: 'application/json' }
+  if (form !== undefined) {
+    const text = new URLSearchParams(form).toString()
+    return { body: text, contentType: 'application/x-www-form-urlencoded' }
+  }
+  return body === undefined ? {} : { body }
 }
 
 function parse(text: string): unknown {
@@ -109,8 +146,8 @@ function parse(text: string): unknown {
 }
 
 /** A connector that proves the server before the first byte of a request. */
-function connector(tls: InferOutput<typeof Tls>): BuildConnector.connector {
-  const { ca, pins, serverName } = tls
+function connector(tls: Transport): BuildConnector.connector {
+  const { ca, pins, serverName, clientCertificate } = tls
   const connect = buildConnector({
     timeout: connectTimeoutMs,
     minVersion: 'TLSv1.2',
@@ -118,6 +155,9 @@ function connector(tls: InferOutput<typeof Tls>): BuildConnector.connector {
     maxCachedSessions: 0,
     ...(ca === undefined ? {} : { ca }),
     ...(serverName === undefined ? {} : { servername: serverName }),
+    ...(clientCertificate === undefined
+      ? {}
+      : { cert: clientCertificate.certificate, key: clientCertificate.privateKey.reveal() }),
     // With pins and no authority, the pin alone is the proof: it is compared below, before any use.
     ...(pins !== undefined && ca === undefined ? { rejectUnauthorized: false } : {}),
   } as BuildConnector.BuildOptions)

@@ -25,11 +25,13 @@ export interface Settings {
 }
 
 /**
+ * @param only the one vendor whose connections matter; all by default
  * @throws {ConfigError} a variable is missing, or the connections are not as they must be
  */
 export function readSettings(
   environment: Readonly<Record<string, string | undefined>>,
   vendors: VendorTable,
+  only?: string,
 ): Settings {
   const decoded = v.safeParse(Environment, environment)
   if (!decoded.success) {
@@ -46,12 +48,12 @@ export function readSettings(
     ...(found.TOKEN_ROTATOR_PARAMETER_KEY === undefined
       ? {}
       : { parameterKey: found.TOKEN_ROTATOR_PARAMETER_KEY }),
-    connections: readConnections(found.TOKEN_ROTATOR_CONNECTIONS, vendors),
+    connections: readConnections(found.TOKEN_ROTATOR_CONNECTIONS, vendors, only),
   }
 }
 
 /** @throws {ConfigError} no file, not JSON, or not a list of connections */
-export function readConnections(path: string, vendors: VendorTable): Connection[] {
+export function readConnections(path: string, vendors: VendorTable, only?: string): Connection[] {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -64,5 +66,5 @@ export function readConnections(path: string, vendors: VendorTable): Connection[
   } catch {
     throw new ConfigError(path, 'is not JSON; allowed is a JSON file of connections')
   }
-  return decodeConnections(json, vendors)
+  return decodeConnections(json, vendors, only)
 }

@@ -32,7 +32,7 @@ export function createHandler(vendor: Vendor, timings?: Timings): Handler {
   const logger = new Logger({ serviceName: 'token-rotator', persistentKeys: { vendor: vendor.id } })
   const metrics = new Metrics({ namespace: 'TokenRotator', serviceName: vendor.id })
   let start = () => {
-    const settings = readSettings(process.env, { [vendor.id]: vendor })
+    const settings = readSettings(process.env, { [vendor.id]: vendor }, vendor.id)
     const ports = awsPorts(settings, timings)
     start = () => ({ settings, ports })
     return { settings, ports }

@@ -26,6 +26,10 @@ export function awsPorts(
     clock: { now: () => new Date(), sleep: (seconds) => sleep(seconds * 1000) },
     timings,
     connect: (connection, vendor, { credential }) =>
-      vendor.connect(connection, credential, createHttp(vendor.url(connection), connection.tls)),
+      vendor.connect(
+        connection,
+        credential,
+        createHttp({ ...vendor.tlsMaterial?.(credential), ...connection.tls }),
+      ),
   }
 }

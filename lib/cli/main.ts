@@ -1,10 +1,17 @@
-import { type CommandDef, renderUsage, runCommand } from 'citty'
+import { type ArgsDef, type CommandDef, renderUsage, runCommand } from 'citty'
 import { refuseUndeclared, UsageError } from './arguments.ts'
 
 type Load = () => Promise<CommandDef>
 
 /** Every command and the module it lives in; a command is loaded only when it is asked for. */
-const commands: Readonly<Record<string, Load>> = {}
+const commands: Readonly<Record<string, Load>> = {
+  local: row(async () => (await import('./local.ts')).local),
+  'local-aws': row(async () => (await import('./local-aws.ts')).localAws),
+  simulate: row(async () => (await import('./simulate.ts')).simulate),
+  enroll: row(async () => (await import('./enroll.ts')).enrollCommand),
+  rotate: row(async () => (await import('./rotate.ts')).rotateCommand),
+  status: row(async () => (await import('./status.ts')).statusCommand),
+}
 
 /**
  * Runs one command.
@@ -37,6 +44,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     throw error
   }
+}
+
+/** citty types a command by its own arguments; a table of commands needs one type for them all. */
+function row<const T extends ArgsDef>(load: () => Promise<CommandDef<T>>): Load {
+  return load as unknown as Load
 }
 
 async function usage(): Promise<number> {

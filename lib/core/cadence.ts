@@ -9,6 +9,8 @@ const guidanceSeconds = 600
 /** AWS's quota: 100 versions, of which none younger than 24 h is purged; one each 864 s fits. */
 const quotaSeconds = defaultTimings.versionWindowSeconds / versionQuota
 
+const neverSeconds = Number.MAX_SAFE_INTEGER
+
 // Up to 1800 s the margin is a third of the lifetime, and the jitter begins up to a tenth of it earlier.
 const nominalShare = 1 - 1 / 3
 const earliestShare = 1 - 1.1 / 3
@@ -33,7 +35,9 @@ export function checkCadence(
   vendor: Vendor,
   at: string,
 ): string | undefined {
-  const lifetime = vendor.accessLifetimeSeconds(connection)
+  // A session that is kept alive is not renewed, and so not written, while it lives.
+  const lifetime =
+    vendor.idleSeconds === undefined ? vendor.accessLifetimeSeconds(connection) : neverSeconds
   const margin = marginSeconds(lifetime, defaultTimings)
   const nominal = Math.round(lifetime - margin)
   const tokens = (share: number, seconds: number) =>
@@ -56,7 +60,7 @@ export function checkCadence(
   if (interval >= quotaSeconds) return undefined
 
   const arithmetic = `${perDay(interval)}, and Secrets Manager may refuse more than ${versionQuota}`
-  if (vendor.spends === 'nothing') {
+  if (vendor.spends(connection) === 'nothing') {
     return `${field}: ${found}, that is ${arithmetic}: it writes to a parameter beside the secret when that happens`
   }
   const allowed = byWish ? `${quotaSeconds} or more` : tokens(earliestShare, quotaSeconds)

@@ -114,9 +114,15 @@ export function connectionSchema(vendor: VendorTable[string]) {
  * Reads a list of connections.
  *
  * @param json parsed `connections.json`: a list, or `{ "$schema", "connections": […] }`
+ * @param vendors those that may stand in it
+ * @param only leave out the connections of every other vendor, unread
  * @throws {ConfigError} with the field, what was found and what is allowed
  */
-export function decodeConnections(json: unknown, vendors: VendorTable): Connection[] {
+export function decodeConnections(
+  json: unknown,
+  vendors: VendorTable,
+  only?: string,
+): Connection[] {
   const wrapped = v.safeParse(
     v.strictObject({ $schema: v.optional(v.string()), connections: v.array(v.unknown()) }),
     json,
@@ -128,8 +134,10 @@ export function decodeConnections(json: unknown, vendors: VendorTable): Connecti
       'allowed is a list of connections, or an object with $schema and connections',
     )
   }
-  const connections = list.map((entry, index) =>
-    decodeConnection(entry, `connections[${index}]`, vendors),
+  const connections = list.flatMap((entry, index) =>
+    only !== undefined && vendorOf(entry) !== only
+      ? []
+      : [decodeConnection(entry, `connections[${index}]`, vendors)],
   )
   const seen = new Set<string>()
   for (const { id } of connections) {
@@ -149,11 +157,16 @@ export function encodeConnection({ options, ...common }: Connection): Connection
   return { ...options, ...common }
 }
 
+function vendorOf(entry: unknown): string | undefined {
+  const named = v.safeParse(v.looseObject({ vendor: v.string() }), entry)
+  return named.success ? named.output.vendor : undefined
+}
+
 function decodeConnection(entry: unknown, at: string, vendors: VendorTable): Connection {
-  const known = v.safeParse(v.looseObject({ vendor: v.string() }), entry)
-  const vendor = known.success ? vendors[known.output.vendor] : undefined
-  if (!known.success || vendor === undefined) {
-    const found = known.success ? `'${known.output.vendor}'` : 'nothing usable'
+  const named = vendorOf(entry)
+  const vendor = named === undefined ? undefined : vendors[named]
+  if (vendor === undefined) {
+    const found = named === undefined ? 'nothing usable' : `'${named}'`
     throw new ConfigError(
       `${at}.vendor`,
       `found ${found}; allowed are ${Object.keys(vendors).join(', ')}`,

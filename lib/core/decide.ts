@@ -12,7 +12,7 @@ import {
   versionBudget,
   withinWindow,
 } from './renewal.ts'
-import type { Grant } from './vendor.ts'
+import type { Grant, HeldTokens } from './vendor.ts'
 
 /** All that a decision depends on. */
 export interface Situation {
@@ -24,6 +24,10 @@ export interface Situation {
   readonly now: Date
   /** Renew although it is not due: somebody asked for it. */
   readonly forced: boolean
+  /** How long a session lives without a call, if the vendor has sessions that are kept alive. */
+  readonly idleSeconds?: number
+  /** Whether the vendor can still be asked, in this run, what a doubtful refresh token is worth. */
+  readonly canIntrospect: boolean
   readonly timings: Timings
 }
 
@@ -33,6 +37,10 @@ export type Decision =
   | { readonly do: 'skip'; readonly until: Date }
   /** Consumers do not have what is held. */
   | { readonly do: 'publish' }
+  /** The session would idle out. */
+  | { readonly do: 'keep-alive' }
+  /** The vendor can tell whether a doubtful token was used up. */
+  | { readonly do: 'introspect' }
   /** Superseded sessions have outlived every cache. */
   | { readonly do: 'retire' }
   /** `probe`: the one deliberate second sending of a token whose answer went missing. */
@@ -48,12 +56,35 @@ export type Decision =
 /** Decides the next step of a run. No I/O: the same situation gives the same decision. */
 export function decide(situation: Situation): Decision {
   const { connection, held, item, now, forced, timings } = situation
-  const due = renewAt(connection, held.tokens, timings)
-  const isDue = forced || now >= due
+  const isDue = forced || now >= renewAt(connection, dated(held, item), timings)
   if (!isDue && isTokenSet(held.tokens) && !isPublished(item, held)) return { do: 'publish' }
   if (item.retireAt !== undefined && now >= item.retireAt) return { do: 'retire' }
-  if (!isDue) return { do: 'skip', until: earliest(due, item.retireAt) ?? due }
-  return renewal(situation)
+  if (isDue) return renewal(situation)
+  const pulse = pulseAt(held.tokens, item, situation.idleSeconds)
+  if (pulse !== undefined && now >= pulse) return { do: 'keep-alive' }
+  return { do: 'skip', until: nextDue(situation) }
+}
+
+/** When there is something to do again, if nothing goes wrong: renew, retire or keep alive. */
+export function nextDue(
+  situation: Pick<Situation, 'connection' | 'held' | 'item' | 'idleSeconds' | 'timings'>,
+): Date {
+  const { connection, held, item, idleSeconds, timings } = situation
+  const due = renewAt(connection, dated(held, item), timings)
+  return earliest(due, item.retireAt, pulseAt(held.tokens, item, idleSeconds)) ?? due
+}
+
+/** The instants that count: of what is held, or of what was published without being held. */
+function dated({ tokens }: Enrollment, { published }: LedgerItem): HeldTokens {
+  if (tokens.accessToken !== undefined || published === undefined || published.held) return tokens
+  return { issuedAt: published.issuedAt, expiresAt: published.expiresAt }
+}
+
+/** A session is asked to live on at every tick: a quarter of its idle time leaves three more tries. */
+function pulseAt(tokens: HeldTokens, item: LedgerItem, idleSeconds: number | undefined) {
+  if (tokens.expiresAt !== null || idleSeconds === undefined) return undefined
+  const last = item.aliveAt ?? tokens.issuedAt
+  return last === undefined ? undefined : later(last, idleSeconds / 4)
 }
 
 /** Whether the consumer secret itself, not only its mirror, has the held token, and the vendor knows it. */
@@ -112,6 +143,7 @@ function doubtful(situation: Situation, grant: Grant, token: string | undefined)
     }
   }
   const answered = later(intent.at, answerSeconds(timings))
+  if (situation.canIntrospect && now >= answered) return { do: 'introspect' }
   const nearlyOut = item.published === undefined ? answered : nearlyOutAt(item.published, timings)
   const probeAt = latest(nearlyOut, answered)
   if (now >= probeAt) return withinBudget(situation, { do: 'renew', grant, probe: true })

@@ -31,7 +31,7 @@ const tokenEntries = {
   accessToken: v.optional(Token),
   tokenType: v.optional(v.string()),
   issuedAt: v.optional(Instant),
-  expiresAt: v.optional(Instant),
+  expiresAt: v.optional(v.nullable(Instant)),
   refreshToken: v.optional(Token),
   refreshExpiresAt: v.optional(Instant),
   refreshesLeft: v.optional(v.number()),
@@ -180,7 +180,9 @@ export function encodeConsumer(
     access_token: tokens.accessToken.reveal(),
     headers,
     issued_at: tokens.issuedAt.toISOString(),
-    expires_at: tokens.expiresAt.toISOString(),
+    ...(tokens.expiresAt === null
+      ? { expires_at: null, kept_alive: true }
+      : { expires_at: tokens.expiresAt.toISOString() }),
   })
 }
 

@@ -40,6 +40,7 @@ export function eventType(cause: Cause): RotatorEvent['type'] {
     case 'version-budget':
     case 'refresh-token-expiring':
     case 'freshness-at-risk':
+    case 'certificate-expiring':
       return 'Token Rotation Failed'
   }
 }

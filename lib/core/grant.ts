@@ -2,7 +2,7 @@ import type { Decision } from './decide.ts'
 import type { Enrollment } from './documents.ts'
 import { describeError, GrantRefusedError, mayHaveSpent, TransportError } from './errors.ts'
 import { declared, fingerprint, refusedGrant, refusedIntent, withdrawn } from './ledger.ts'
-import type { Context } from './run.ts'
+import { type Context, callNow } from './run.ts'
 import type { TokenSet } from './vendor.ts'
 
 /** New tokens, or why the vendor gave none; in the latter case the store is read again before anything else. */
@@ -38,7 +38,7 @@ export async function grant(
   try {
     // Time may have stood still between the announcement and now; a late sending would meet another run's.
     const timeoutSeconds = requireTime(context)
-    return { tokens: await grant.request(held.tokens, { now: ports.clock.now(), timeoutSeconds }) }
+    return { tokens: await grant.request(held.tokens, callNow(context, timeoutSeconds)) }
   } catch (error) {
     if (error instanceof GrantRefusedError) {
       await ledger.commit(refusedIntent)
@@ -54,14 +54,13 @@ export async function grant(
 async function grantSpendingNothing(
   grant: Extract<Decision, { do: 'renew' }>['grant'],
   held: Enrollment,
-  { ports, ledger }: Context,
+  context: Context,
 ): Promise<Granted> {
   try {
-    const call = { now: ports.clock.now(), timeoutSeconds: ports.timings.idlePatienceSeconds }
-    return { tokens: await grant.request(held.tokens, call) }
+    return { tokens: await grant.request(held.tokens, callNow(context)) }
   } catch (error) {
     if (!(error instanceof GrantRefusedError)) throw error
-    await ledger.commit((item) => refusedGrant(item, grant.name, held.credentialId))
+    await context.ledger.commit((item) => refusedGrant(item, grant.name, held.credentialId))
     return { error: describeError(error) }
   }
 }

@@ -14,6 +14,8 @@ export type Cause =
   | 'refresh-token-expiring'
   /** Renewal fails and the published token has less than half of its margin left. */
   | 'freshness-at-risk'
+  /** A certificate that the connection depends on ends within 30, 7 or 1 days. */
+  | 'certificate-expiring'
 
 export interface Incident {
   /** Stable for the whole incident: whoever delivers messages can drop a repeat by it. */

@@ -16,6 +16,7 @@ const Cause = v.picklist([
   'version-budget',
   'refresh-token-expiring',
   'freshness-at-risk',
+  'certificate-expiring',
 ])
 
 const Item = v.object({
@@ -43,12 +44,14 @@ const Item = v.object({
     v.object({
       versionId: v.string(),
       issuedAt: Instant,
-      expiresAt: Instant,
+      expiresAt: v.nullable(Instant),
+      held: v.boolean(),
       where: v.picklist(['secret', 'mirror']),
       proven: v.boolean(),
     }),
   ),
   refreshExpiresAt: v.exactOptional(Instant),
+  aliveAt: v.exactOptional(Instant),
   retireAt: v.exactOptional(Instant),
   requested: v.exactOptional(v.boolean()),
   attempts: v.number(),

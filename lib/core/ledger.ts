@@ -43,12 +43,17 @@ export interface LedgerItem {
   readonly published?: {
     readonly versionId: string
     readonly issuedAt: Date
-    readonly expiresAt: Date
+    /** `null`: a session that is kept alive. */
+    readonly expiresAt: Date | null
+    /** Whether the enrollment secret holds it too; if not, it is only here and with the consumers. */
+    readonly held: boolean
     readonly where: 'secret' | 'mirror'
     /** Whether the vendor has confirmed the token; if not, it is asked again. */
     readonly proven: boolean
   }
   readonly refreshExpiresAt?: Date
+  /** Last sign of life of a session that is kept alive. */
+  readonly aliveAt?: Date
   /** When the superseded sessions are to be ended. */
   readonly retireAt?: Date
   /** Somebody asked for a renewal although none is due. */
@@ -127,6 +132,12 @@ export function withdrawn(item: LedgerItem, before: LedgerItem): LedgerItem {
 /** The vendor refused what was sent. */
 export function refusedIntent(item: LedgerItem): LedgerItem {
   return item.intent === undefined ? item : { ...item, intent: { ...item.intent, refused: true } }
+}
+
+/** The vendor says that the token was not used up: it may be sent as if for the first time. */
+export function unspent(item: LedgerItem): LedgerItem {
+  const { intent, ...rest } = item
+  return { ...rest, spent: item.spent.filter((known) => known !== intent?.token) }
 }
 
 /** A grant that spends nothing was refused: not again with the same credential. */

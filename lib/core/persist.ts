@@ -37,13 +37,15 @@ export async function persist(
   })
   const version = { versionId: enrollment.versionId, text }
 
+  let early: 'stored' | 'conflict' | undefined
   const put = untilDeadline(() => secrets.put(secretId, version, 'pending'), context)
-  const settledPut = put.then(
-    () => undefined,
+  const answered = put.then(
+    (result) => {
+      early = result
+    },
     () => undefined,
   )
-  await Promise.race([settledPut, clock.sleep(timings.escrowAfterSeconds)])
-  const early = await Promise.race([put.catch(() => undefined), Promise.resolve(undefined)])
+  await Promise.race([answered, clock.sleep(timings.escrowAfterSeconds)])
   if (early === 'conflict') return 'conflict'
   if (early === 'stored') return 'secret'
 

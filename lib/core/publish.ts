@@ -1,21 +1,23 @@
+import { nextDue } from './decide.ts'
 import { consumerSecretId, type Enrollment, encodeConsumer } from './documents.ts'
-import {
-  describeError,
-  isRotatorError,
-  LeaseHeldError,
-  StoreError,
-  VerifyFailedError,
-} from './errors.ts'
+import { describeError, LeaseHeldError, StoreError } from './errors.ts'
 import type { LedgerItem } from './ledger.ts'
 import { untilDeadline } from './persist.ts'
 import type { Ending } from './release.ts'
-import { earliest, later, nearlyOutAt, renewAt, type Timings, withinWindow } from './renewal.ts'
-import type { Context } from './run.ts'
-import type { Call, TokenSet, VendorClient, Verified } from './vendor.ts'
+import { later, type Timings, withinWindow } from './renewal.ts'
+import { type Context, callNow } from './run.ts'
+import type { TokenSet, VendorClient } from './vendor.ts'
+import { expiring, mayPublish, type Verdict, verify } from './verify.ts'
 import { publicationId } from './version-id.ts'
 
 /** A document whose tokens are whole. */
 export type Held = Enrollment & { readonly tokens: TokenSet }
+
+/** What is published: a held document, or tokens that are not held and so known by this version id alone. */
+export interface Publication {
+  readonly document: Held
+  readonly isHeld: boolean
+}
 
 /**
  * Verify, then publish, so that no consumer meets a token that nobody has tried.
@@ -24,32 +26,25 @@ export type Held = Enrollment & { readonly tokens: TokenSet }
  * @throws {StoreError}
  */
 export async function verifyAndPublish(
-  held: Held,
+  publication: Publication,
   client: VendorClient,
   outcome: Ending['outcome'],
   context: Context,
 ): Promise<Ending> {
   const { ports, ledger, run } = context
-  const call = { now: ports.clock.now(), timeoutSeconds: ports.timings.idlePatienceSeconds }
-  const verdict = await verify(client, held.tokens, ledger.item.facts, call)
+  const { document } = publication
+  const verdict = await verify(client, document.tokens, callNow(context))
   const now = ports.clock.now()
-  const problem: Ending | undefined =
-    verdict.verdict === 'good'
-      ? undefined
-      : {
-          outcome: 'failed',
-          error: describeError(verdict.error),
-          message: describeError(verdict.error).message,
-          ...(verdict.verdict === 'rejected' ? { cause: 'verify-failed' } : {}),
-        }
-  if (problem && !mayPublish(verdict.verdict, ledger.item.published, now, ports.timings))
+  const problem = problemOf(verdict)
+  if (problem && !mayPublish(verdict.verdict, ledger.item.published, now, ports.timings)) {
     return problem
+  }
   // A run that was frozen past its lease must not overwrite what its successor has published.
   if (now >= later(run.deadline, ports.timings.leaseGraceSeconds)) {
     throw new LeaseHeldError('the lease ran out before the token could be published')
   }
-  const where = await publish(held, client.headers(held.tokens), context)
-  ledger.stage((item) => published(item, held, where, verdict, ports.clock.now(), ports.timings))
+  const where = await publish(document, client.headers(document.tokens), context)
+  ledger.stage((item) => published(item, publication, where, verdict, now, ports.timings))
   if (problem !== undefined) return problem
   if (where === 'mirror') {
     return {
@@ -58,73 +53,60 @@ export async function verifyAndPublish(
       message: `Secrets Manager takes no more versions of ${consumerSecretId(run.connection.id)} for now; the token was written to the parameter ${mirrorName(run.connection.id)}`,
     }
   }
-  const { warning } = verdict.verdict === 'good' ? verdict.verified : {}
-  const due = renewAt(run.connection, held.tokens, ports.timings)
-  const dueAt = earliest(due, ledger.item.retireAt) ?? due
-  return { outcome, dueAt, ...(warning === undefined ? {} : { warning }) }
+  const { warning, certificates } = verdict.verdict === 'good' ? verdict.verified : {}
+  const { connection, vendor } = run
+  const { idleSeconds } = vendor
+  const situation = { connection, held: document, item: ledger.item, timings: ports.timings }
+  return {
+    outcome,
+    dueAt: nextDue({ ...situation, ...(idleSeconds === undefined ? {} : { idleSeconds }) }),
+    expiring: expiring(certificates, ledger.item.facts, now),
+    ...(warning === undefined ? {} : { warning }),
+  }
+}
+
+function problemOf(verdict: Verdict): Ending | undefined {
+  if (verdict.verdict === 'good') return undefined
+  const error = describeError(verdict.error)
+  return {
+    outcome: 'failed',
+    error,
+    message: error.message,
+    ...(verdict.verdict === 'rejected' ? { cause: 'verify-failed' } : {}),
+  }
 }
 
 function published(
   item: LedgerItem,
-  held: Held,
+  { document, isHeld }: Publication,
   where: 'secret' | 'mirror',
   verdict: Verdict,
   now: Date,
   timings: Timings,
 ): LedgerItem {
-  const { versionId, tokens } = held
+  const { versionId, tokens, superseded } = document
   const { issuedAt, expiresAt } = tokens
   const before = item.published
   const isNew = before?.versionId !== versionId
-  const proven = verdict.verdict === 'good'
+  const isWritten = where === 'secret' && (isNew || before.where === 'mirror')
   const writes = withinWindow(item.consumerWrites, now, timings)
+  const found = verdict.verdict === 'good' ? verdict.verified.facts : undefined
   return {
     ...item,
-    published: { versionId, issuedAt, expiresAt, where, proven },
+    published: {
+      versionId,
+      issuedAt,
+      expiresAt,
+      held: isHeld,
+      where,
+      proven: verdict.verdict === 'good',
+    },
     rotations: item.rotations + (isNew ? 1 : 0),
-    consumerWrites:
-      where === 'secret' && (isNew || before.where === 'mirror') ? [...writes, now] : writes,
-    facts: verdict.verdict === 'good' ? { ...item.facts, ...verdict.verified.facts } : item.facts,
-    ...(isNew && held.superseded.length > 0
-      ? { retireAt: later(now, timings.overlapSeconds) }
-      : {}),
+    consumerWrites: isWritten ? [...writes, now] : writes,
+    facts: { ...item.facts, ...tokens.facts, ...found },
+    ...(expiresAt === null ? { aliveAt: now } : {}),
+    ...(isNew && superseded.length > 0 ? { retireAt: later(now, timings.overlapSeconds) } : {}),
   }
-}
-
-/** What asking the vendor about a token gave. */
-type Verdict =
-  | { readonly verdict: 'good'; readonly verified: Verified }
-  | { readonly verdict: 'rejected' | 'inconclusive'; readonly error: unknown }
-
-/** Proves a token with the vendor; a vendor without such a call is believed. */
-async function verify(
-  client: VendorClient,
-  tokens: TokenSet,
-  known: Readonly<Record<string, string>>,
-  call: Call,
-): Promise<Verdict> {
-  try {
-    const verified = await client.verify?.(tokens, known, call)
-    return { verdict: 'good', verified: verified ?? {} }
-  } catch (error) {
-    if (!isRotatorError(error)) throw error
-    const rejected = error instanceof VerifyFailedError && error.rejected
-    return { verdict: rejected ? 'rejected' : 'inconclusive', error }
-  }
-}
-
-/**
- * Whether a token goes out to consumers. A proven one always does. A rejected one never replaces one
- * that lives; one that could not be asked about waits while the published one is fresh.
- */
-export function mayPublish(
-  verdict: Verdict['verdict'],
-  published: LedgerItem['published'],
-  now: Date,
-  timings: Timings,
-): boolean {
-  if (verdict === 'good' || published === undefined) return true
-  return now >= (verdict === 'rejected' ? published.expiresAt : nearlyOutAt(published, timings))
 }
 
 /** Name of the parameter that stands in for a consumer secret which takes no more versions. */

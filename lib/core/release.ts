@@ -7,6 +7,7 @@ import { untilDeadline } from './persist.ts'
 import type { Clock, EventSink } from './ports.ts'
 import { backoffSeconds, earliest, later, nearlyOutAt, type Timings } from './renewal.ts'
 import type { Vendor } from './vendor.ts'
+import { type Expiring, factName, factValue } from './verify.ts'
 
 /** How the steps of a run ended, before the lease is released. */
 export interface Ending {
@@ -20,6 +21,8 @@ export interface Ending {
     | 'resumed'
     /** What was held has been published. */
     | 'published'
+    /** The session was asked to live on, and does. */
+    | 'kept-alive'
     /** Superseded sessions were ended. */
     | 'retired'
     /** Nobody has enrolled yet. */
@@ -34,6 +37,8 @@ export interface Ending {
   /** What went wrong on the way; a description, fit to be shown. */
   readonly error?: { readonly code: string; readonly message: string }
   readonly warning?: string
+  /** Certificates whose end a person is to be told of now. */
+  readonly expiring?: readonly Expiring[]
   /** When there is something to do again; a failure comes back sooner, by its back-off. */
   readonly dueAt?: Date
 }
@@ -77,8 +82,8 @@ export async function conclude(
   if (isFailure) causes.push(...atStake(ledger.item, run.vendor, now, timings))
   for (const cause of causes) await announce(cause, ending, now, context)
   // A warning state such as a full version budget may come with a success: it is not over yet.
-  if (causes.length === 0 && ending.outcome !== 'unenrolled')
-    await closeIncident(ending, now, context)
+  if (causes.length === 0 && isWell(ending, ledger.item)) await closeIncident(ending, now, context)
+  for (const certificate of ending.expiring ?? []) await warn(certificate, ending, now, context)
   if (ending.outcome === 'rotated') {
     await emit('Token Rotated', `${run.runId}/rotated`, ending, now, context)
   }
@@ -96,6 +101,26 @@ export async function conclude(
   return { connection: run.connection.id, ...ending, dueAt }
 }
 
+/** Whether an incident is over: consumers read a proven token, and from the secret itself. */
+function isWell({ outcome }: Ending, { published }: LedgerItem): boolean {
+  return outcome !== 'unenrolled' && published?.where !== 'mirror' && published?.proven !== false
+}
+
+/** Tells of a certificate's end once for each of its thresholds. Not an incident: the token works. */
+async function warn(certificate: Expiring, ending: Ending, now: Date, context: Context) {
+  const name = factName(certificate)
+  const key = `${context.run.connection.id}/${name}/${factValue(certificate)}`
+  const told = await emit('Token Rotation Failed', key, ending, now, context, {
+    cause: 'certificate-expiring',
+    message: `the certificate "${certificate.name}" ends at ${certificate.notAfter.toISOString()}; replace it before`,
+  })
+  if (!told) return
+  context.ledger.stage((item) => ({
+    ...item,
+    facts: { ...item.facts, [name]: factValue(certificate) },
+  }))
+}
+
 type Context = Parameters<typeof conclude>[1]
 
 /** What else a failing run puts at stake, beside its own cause. */
@@ -103,7 +128,7 @@ function atStake(item: LedgerItem, vendor: Vendor, now: Date, timings: Timings):
   const causes: Cause[] = []
   // Never published yet: a newcomer's first tries may fail twice before someone is called.
   const isStale =
-    item.published === undefined ? item.attempts >= 2 : now >= nearlyOutAt(item.published, timings)
+    item.published === undefined ? item.attempts >= 2 : now >= staleAt(item, vendor, timings)
   if (isStale) causes.push('freshness-at-risk')
   const { refreshExpiresAt } = item
   const { refreshAlarmSeconds } = vendor
@@ -111,6 +136,15 @@ function atStake(item: LedgerItem, vendor: Vendor, now: Date, timings: Timings):
     if (now >= later(refreshExpiresAt, -refreshAlarmSeconds)) causes.push('refresh-token-expiring')
   }
   return causes
+}
+
+/** When consumers are no longer served as promised. */
+function staleAt(item: LedgerItem, vendor: Vendor, timings: Timings): Date {
+  const { published, aliveAt } = item
+  if (published === undefined) return new Date(0)
+  if (published.expiresAt !== null || vendor.idleSeconds === undefined)
+    return nearlyOutAt(published, timings)
+  return later(aliveAt ?? published.issuedAt, vendor.idleSeconds)
 }
 
 async function announce(cause: Cause, ending: Ending, now: Date, context: Context): Promise<void> {
@@ -140,7 +174,7 @@ async function emit(
   ending: Ending,
   now: Date,
   { run, ports, ledger }: Context,
-  extra: { cause?: Cause; incident?: string } = {},
+  extra: { cause?: Cause; incident?: string; message?: string } = {},
 ): Promise<boolean> {
   const { published } = ledger.item
   const event: RotatorEvent = {
@@ -152,12 +186,12 @@ async function emit(
       vendor: run.vendor.id,
       at: now.toISOString(),
       outcome: ending.outcome,
-      ...extra,
       ...(ending.message === undefined || type === 'Token Recovered'
         ? {}
         : { message: ending.message }),
+      ...extra,
       ...(ending.warning === undefined ? {} : { warning: ending.warning }),
-      ...(published === undefined ? {} : { publishedUntil: published.expiresAt.toISOString() }),
+      ...(published?.expiresAt ? { publishedUntil: published.expiresAt.toISOString() } : {}),
       ...(extra.cause === 'enrollment-required' ? { steps: steps(run) } : {}),
     },
   }

@@ -50,6 +50,9 @@ export const versionQuota = 100
 // Left unspent of the quota: an enrollment by hand, and one repair of an interrupted run.
 const versionReserve = 2
 
+/** The latest instant there is. */
+const never = new Date(8.64e15)
+
 /** An instant `seconds` after `instant`; negative is before. */
 export function later(instant: Date, seconds: number): Date {
   return new Date(instant.getTime() + seconds * 1000)
@@ -76,30 +79,35 @@ export function jitterOf(connection: string): number {
 
 /**
  * When what is held must be renewed: a margin before the access token expires, earlier by up to a
- * tenth of the margin, and likewise before the refresh token expires. Nothing held is due at once.
+ * tenth of the margin, and likewise before the refresh token expires. Nothing held is due at once; a
+ * session that is kept alive is never due.
  */
 export function renewAt(
   connection: { id: string; renew?: InferOutput<typeof Renew> },
-  tokens: HeldTokens,
+  tokens: Pick<HeldTokens, 'issuedAt' | 'expiresAt' | 'refreshExpiresAt' | 'renewAt'>,
   timings: Timings,
 ): Date {
   const { issuedAt, expiresAt, refreshExpiresAt } = tokens
-  if (tokens.accessToken === undefined || issuedAt === undefined || expiresAt === undefined)
-    return new Date(0)
+  if (issuedAt === undefined || expiresAt === undefined) return new Date(0)
   const early = 1 + jitterOf(connection.id) / 10
   const before = (end: Date) =>
     later(end, -early * marginSeconds((end.getTime() - issuedAt.getTime()) / 1000, timings))
   const every = connection.renew?.everySeconds
-  return earliest(
-    before(expiresAt),
+  const due = earliest(
+    expiresAt === null ? undefined : before(expiresAt),
     refreshExpiresAt === undefined ? undefined : before(refreshExpiresAt),
     every === undefined ? undefined : later(issuedAt, every),
     tokens.renewAt,
-  ) as Date
+  )
+  return due ?? never
 }
 
 /** When a published token has only half of its margin left: from here on, freshness is at stake. */
-export function nearlyOutAt(token: { issuedAt: Date; expiresAt: Date }, timings: Timings): Date {
+export function nearlyOutAt(
+  token: { issuedAt: Date; expiresAt: Date | null },
+  timings: Timings,
+): Date {
+  if (token.expiresAt === null) return never
   const lifetime = (token.expiresAt.getTime() - token.issuedAt.getTime()) / 1000
   return later(token.expiresAt, -marginSeconds(lifetime, timings) / 2)
 }

@@ -1,6 +1,6 @@
 import { type Enrollment, isTokenSet } from './documents.ts'
 import type { LedgerItem } from './ledger.ts'
-import type { Context } from './run.ts'
+import { type Context, callNow } from './run.ts'
 import type { Grant, TokenSet, VendorClient } from './vendor.ts'
 
 /**
@@ -22,18 +22,18 @@ export function supersededBy(
 }
 
 function isAlive({ expiresAt, refreshExpiresAt }: TokenSet, now: Date): boolean {
-  return expiresAt > now || (refreshExpiresAt !== undefined && refreshExpiresAt > now)
+  if (expiresAt === null || expiresAt > now) return true
+  return refreshExpiresAt !== undefined && refreshExpiresAt > now
 }
 
 /** Ends the superseded sessions, once. What cannot be ended runs out by itself, so failing here fails nothing. */
 export async function retire(
   held: Enrollment,
   client: VendorClient,
-  { ports, ledger }: Context,
+  context: Context,
 ): Promise<void> {
   if (held.superseded.length > 0 && isTokenSet(held.tokens)) {
-    const call = { now: ports.clock.now(), timeoutSeconds: ports.timings.idlePatienceSeconds }
-    await client.revoke?.(held.superseded, held.tokens, call).catch(() => undefined)
+    await client.revoke?.(held.superseded, held.tokens, callNow(context)).catch(() => undefined)
   }
-  ledger.stage(({ retireAt: _, ...rest }) => rest)
+  context.ledger.stage(({ retireAt: _, ...rest }) => rest)
 }

@@ -1,3 +1,4 @@
+import { introspect, keepAlive, withoutSession } from './ask.ts'
 import { decide } from './decide.ts'
 import { type Enrollment, enrollmentSecretId } from './documents.ts'
 import { ConfigError, LeaseHeldError } from './errors.ts'
@@ -5,13 +6,14 @@ import { grant } from './grant.ts'
 import { openLedger } from './lease.ts'
 import { type LedgerItem, settled } from './ledger.ts'
 import { persist, untilDeadline } from './persist.ts'
-import { type Held, verifyAndPublish } from './publish.ts'
+import { type Held, type Publication, verifyAndPublish } from './publish.ts'
 import { escrowName, type Found, noticeLostLedger, readHeld } from './read-held.ts'
 import { conclude, type Ending, failed, type Outcome } from './release.ts'
 import { type Timings, withinWindow } from './renewal.ts'
 import { retire, supersededBy } from './retire.ts'
 import type { Context, Ports, Run } from './run.ts'
-import type { TokenSet, VendorClient } from './vendor.ts'
+import type { TokenSet, VendorClient, Verified } from './vendor.ts'
+import { expiring } from './verify.ts'
 import { successorId } from './version-id.ts'
 
 // Adopt, renew, publish, retire, and again after a refusal: no run needs more; the rest is the next tick's.
@@ -54,6 +56,7 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
   const { run, ports, ledger } = context
   const { connection, vendor } = run
   let ending: Ending = { outcome: 'unchanged' }
+  let canIntrospect = true
   let found = await readHeld(connection.id, ledger.item, ports)
   if (found !== undefined) await noticeLostLedger(found, context)
 
@@ -77,7 +80,9 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
       item: ledger.item,
       now: ports.clock.now(),
       forced: ledger.item.requested ?? false,
+      canIntrospect: canIntrospect && client.introspect !== undefined,
       timings: ports.timings,
+      ...(vendor.idleSeconds === undefined ? {} : { idleSeconds: vendor.idleSeconds }),
     })
     switch (decision.do) {
       case 'skip':
@@ -94,16 +99,29 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
           break
         }
         const { tokens } = granted
+        const outcome = decision.probe ? 'recovered' : 'rotated'
+        if (decision.grant.keeps === 'nothing') {
+          return verifyAndPublish(unheld(tokens, held, context), client, outcome, context)
+        }
         const superseded = supersededBy(tokens, held, decision.grant, client, ledger.item)
         found = await keep(tokens, superseded, found, context)
         if (found === undefined) break
-        const outcome = decision.probe ? 'recovered' : 'rotated'
-        return verifyAndPublish(found.current as Held, client, outcome, context)
+        return verifyAndPublish(isHeld(found.current), client, outcome, context)
       }
       case 'publish': {
         const outcome = ending.outcome === 'resumed' ? 'resumed' : 'published'
-        return verifyAndPublish(held as Held, client, outcome, context)
+        return verifyAndPublish(isHeld(held), client, outcome, context)
       }
+      case 'keep-alive': {
+        const sign = await keepAlive(held as Held, client, context)
+        if (sign === undefined) found = { ...found, current: withoutSession(held) }
+        else ending = { ...ending, outcome: 'kept-alive', ...noticed(sign, context) }
+        break
+      }
+      case 'introspect':
+        canIntrospect = false
+        await introspect(held, client, context)
+        break
       case 'retire':
         await retire(held, client, context)
         ending = { ...ending, outcome: 'retired' }
@@ -111,6 +129,26 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
     }
   }
   return { ...ending, outcome: 'failed', message: 'the store kept changing under this run' }
+}
+
+function isHeld(document: Enrollment): Publication {
+  return { document: document as Held, isHeld: true }
+}
+
+/** Tokens that can be had again at will are published and nothing more; the run's fence names them. */
+function unheld(tokens: TokenSet, held: Enrollment, { ledger }: Context): Publication {
+  const versionId = successorId(`${held.versionId}/${ledger.item.fence}`)
+  return { document: { ...held, versionId, tokens, superseded: [] }, isHeld: false }
+}
+
+function noticed(
+  { certificates, warning }: Verified,
+  { ledger, ports }: Context,
+): Pick<Ending, 'expiring' | 'warning'> {
+  return {
+    expiring: expiring(certificates, ledger.item.facts, ports.clock.now()),
+    ...(warning === undefined ? {} : { warning }),
+  }
 }
 
 /** Makes a pair that an earlier run left behind the current one. */

@@ -3,7 +3,7 @@ import type { Enrollment } from './documents.ts'
 import type { RunLedger } from './lease.ts'
 import type { Clock, EventSink, Ledger, Parameters, SecretStore } from './ports.ts'
 import type { Timings } from './renewal.ts'
-import type { Vendor, VendorClient } from './vendor.ts'
+import type { Call, Vendor, VendorClient } from './vendor.ts'
 
 /** One run for one connection. */
 export interface Run {
@@ -32,4 +32,13 @@ export interface Context {
   readonly run: Run
   readonly ports: Ports
   readonly ledger: RunLedger
+}
+
+/** The frame of a vendor call that starts now; it may give up after ten seconds unless more is said. */
+export function callNow({ ports, ledger }: Context, timeoutSeconds?: number): Call {
+  return {
+    now: ports.clock.now(),
+    timeoutSeconds: timeoutSeconds ?? ports.timings.idlePatienceSeconds,
+    known: ledger.item.facts,
+  }
 }

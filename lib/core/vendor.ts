@@ -8,7 +8,8 @@ export interface TokenSet {
   /** As it stands before the token in `Authorization`, e.g. `Bearer`. */
   readonly tokenType: string
   readonly issuedAt: Date
-  readonly expiresAt: Date
+  /** `null`: a session without an end of its own, which lives as long as it is kept alive. */
+  readonly expiresAt: Date | null
   /** Absent: the vendor gave none, and the one that was held is no longer of use. */
   readonly refreshToken?: Redacted
   readonly refreshExpiresAt?: Date
@@ -25,10 +26,14 @@ export interface TokenSet {
 /** What is held: a whole set, a bare refresh token just enrolled, or nothing yet. */
 export type HeldTokens = Partial<TokenSet>
 
-/** One call's frame: `now` is read before the request, `timeoutSeconds` is how long to wait for the answer. */
+/** One call's frame. */
 export interface Call {
+  /** Read before the request. */
   readonly now: Date
+  /** How long to wait for the answer. */
   readonly timeoutSeconds: number
+  /** Facts that earlier calls gave, from the ledger. Holds no secret. */
+  readonly known: Readonly<Record<string, string>>
 }
 
 /** One way to obtain tokens. */
@@ -36,6 +41,11 @@ export interface Grant {
   readonly name: string
   /** What the call uses up. A grant that spends the refresh token is sent once, never replayed. */
   readonly spends: 'nothing' | 'refresh-token'
+  /**
+   * `nothing`: what it gives can be had again at will, so the enrollment secret is never written; only
+   * the consumer secret is. By default the tokens are held.
+   */
+  readonly keeps?: 'nothing'
   readonly usable: (held: HeldTokens, now: Date) => boolean
   /** @throws {AnyRotatorError} of which `mayHaveSpent` tells what it leaves behind */
   readonly request: (held: HeldTokens, call: Call) => Promise<TokenSet>
@@ -47,7 +57,12 @@ export interface Verified {
   readonly facts?: Readonly<Record<string, string>>
   /** Something that a person should look at although the token works. */
   readonly warning?: string
+  /** Certificates met or used, whose end a person is told of 30, 7 and 1 days ahead. */
+  readonly certificates?: readonly { readonly name: string; readonly notAfter: Date }[]
 }
+
+/** A sign of life of a kept-alive session; `undefined`: the vendor says that it is dead. */
+export type SignOfLife = Verified | undefined
 
 /** A vendor's calls for one connection, with its credential closed over. */
 export interface VendorClient {
@@ -56,11 +71,19 @@ export interface VendorClient {
   /** What a consumer sends with every call; a reader that knows no vendor sends just this. */
   readonly headers: (tokens: TokenSet) => Readonly<Record<string, string>>
   /** Proves the access token with the vendor. @throws {VerifyFailedError} */
-  readonly verify?: (
-    tokens: TokenSet,
-    known: Readonly<Record<string, string>>,
-    call: Call,
-  ) => Promise<Verified>
+  readonly verify?: (tokens: TokenSet, call: Call) => Promise<Verified>
+  /**
+   * Keeps a session alive that has no end of its own, at every tick.
+   *
+   * @throws {AnyRotatorError} it could not be found out
+   */
+  readonly keepAlive?: (tokens: TokenSet, call: Call) => Promise<SignOfLife>
+  /**
+   * Asks whether a refresh token would still be taken, without using it up (RFC 7662).
+   *
+   * @throws {AnyRotatorError} it could not be found out
+   */
+  readonly introspect?: (refreshToken: Redacted, call: Call) => Promise<'active' | 'inactive'>
   /**
    * Ends token sets that have been superseded, e.g. a session that would count against a limit.
    * Best effort: what cannot be ended runs out by itself.
@@ -70,15 +93,19 @@ export interface VendorClient {
   readonly close: () => Promise<void>
 }
 
-/** A request as an adapter states it. */
+/** A request as an adapter states it. At most one of `json`, `form` and `body`; none is an empty body. */
 export interface HttpRequest {
   /** What the call is called in messages: the path may hold a tenant's id, the query a token. */
   readonly name: string
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
-  /** Absolute path, with query. Never appears in a message. */
-  readonly path: string
+  /** Absolute. Only its host ever appears in a message. */
+  readonly url: string
   readonly headers?: Readonly<Record<string, string>>
   readonly json?: unknown
+  /** Sent as `application/x-www-form-urlencoded`. */
+  readonly form?: Readonly<Record<string, string>>
+  /** Sent as it is; its content type is the caller's to give. */
+  readonly body?: string
   readonly timeoutSeconds: number
 }
 
@@ -86,14 +113,28 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number
   readonly contentType: string
+  /** Names in lower case; several values of one name are joined by commas. */
+  readonly headers: Readonly<Record<string, string>>
+  /** The body as text. Never to be shown. */
+  readonly text: string
   /** The parsed body, or `undefined` if it is not JSON. */
   readonly json: unknown
+  /** End of the server certificate's life, over TLS. */
+  readonly peerNotAfter?: Date
 }
 
 /** The transport an adapter speaks through. @throws {TransportError} | {ResponseError} on an oversized body */
 export interface Http {
   readonly request: (request: HttpRequest) => Promise<HttpAnswer>
   readonly close: () => Promise<void>
+}
+
+/** What a connection's credential adds to its TLS: a client certificate, or the server's own. */
+export interface TlsMaterial {
+  /** PEM of the client certificate, with its chain, and of its key. */
+  readonly clientCertificate?: { readonly certificate: string; readonly privateKey: Redacted }
+  /** PEM of the certificates to trust; a configured `tls.ca` wins. */
+  readonly ca?: string | undefined
 }
 
 /** A vendor is a constant: what one configures and enrolls, and how its calls are made. */
@@ -110,11 +151,15 @@ export interface Vendor {
   /** Shortest access token life one configures for, in seconds; the synth checks cadence with it. */
   readonly accessLifetimeSeconds: (connection: Connection) => number
   /** Whether the usual renewal spends a refresh token: such a vendor may not use the disputed version range. */
-  readonly spends: 'nothing' | 'refresh-token'
+  readonly spends: (connection: Connection) => 'nothing' | 'refresh-token'
   /** A person is told when the refresh token has less than this left, in seconds, and renewal is failing. */
   readonly refreshAlarmSeconds?: number
   /** What a person does at the vendor's console when enrollment is required, a step a line. */
   readonly enrollmentSteps: readonly string[]
+  /** TLS material among the enrolled fields. @throws {ConfigError} of the wrong shape, naming the field */
+  readonly tlsMaterial?: (credential: Credential) => TlsMaterial
+  /** How long a kept-alive session lives without a call, in seconds; only for vendors with `keepAlive`. */
+  readonly idleSeconds?: number
   /** @throws {ConfigError} a credential of the wrong shape, naming the field */
   readonly connect: (connection: Connection, credential: Credential, http: Http) => VendorClient
 }

@@ -78,7 +78,7 @@ export const ciscoFtd: Vendor = {
   title: 'Cisco FTD (device manager)',
   options: Options,
   credentialFields: ['username', 'password', 'refreshToken'],
-  spends: 'refresh-token',
+  spends: () => 'refresh-token',
   enrollmentSteps: [
     'open the device manager of this device and check that the user exists, is a local user and may log in',
     'if its password has changed, have the new one at hand',
@@ -88,20 +88,20 @@ export const ciscoFtd: Vendor = {
     v.parse(Options, connection.options).customToken?.desiredExpiresIn ?? passwordAccessSeconds,
 
   connect(connection, credential, http) {
-    const { apiVersion, customToken, serialNumbers } = v.parse(Options, connection.options)
+    const { url, apiVersion, customToken, serialNumbers } = v.parse(Options, connection.options)
     const login = v.safeParse(Login, credential)
     if (!login.success) {
       const field = v.getDotPath(login.issues[0]) ?? 'credential'
       throw new ConfigError(field, 'has the wrong shape; allowed is text')
     }
     const { username, password } = login.output
-    const base = `/api/fdm/${apiVersion}`
+    const base = `${new URL(url).origin}/api/fdm/${apiVersion}`
 
     const post = async (name: string, json: Record<string, unknown>, call: Call) =>
       http.request({
         name,
         method: 'POST',
-        path: `${base}/fdm/token`,
+        url: `${base}/fdm/token`,
         json,
         timeoutSeconds: call.timeoutSeconds,
       })
@@ -161,15 +161,15 @@ export const ciscoFtd: Vendor = {
     return {
       grants: [...(customToken === undefined ? [] : [custom(customToken)]), refresh, logIn],
       headers: ({ accessToken }) => ({ Authorization: `Bearer ${accessToken.reveal()}` }),
-      async verify({ accessToken }, known, call) {
+      async verify({ accessToken }, call) {
         const answer = await http.request({
           name: 'operational/systeminfo',
           method: 'GET',
-          path: `${base}/operational/systeminfo/default`,
+          url: `${base}/operational/systeminfo/default`,
           headers: { authorization: `Bearer ${accessToken.reveal()}` },
           timeoutSeconds: call.timeoutSeconds,
         })
-        return readUnit(answer, known, serialNumbers)
+        return readUnit(answer, call.known, serialNumbers)
       },
       async revoke(superseded, held, call) {
         for (const { by, session } of revocations(superseded, held, call.now)) {
@@ -198,7 +198,7 @@ function canRefresh(
 
 /** A login with more than half of its life left; after that the pair is refreshed instead. */
 function isFreshLogin({ accessToken, facts, issuedAt, expiresAt }: HeldTokens, now: Date): boolean {
-  if (accessToken === undefined || issuedAt === undefined || expiresAt === undefined) return false
+  if (accessToken === undefined || issuedAt === undefined || !expiresAt) return false
   const half = later(issuedAt, (expiresAt.getTime() - issuedAt.getTime()) / 2000)
   return facts?.origin === 'password' && half > now
 }
@@ -243,7 +243,8 @@ function readUnit(
 /** Each superseded session with the login that may end it; that login's own session comes last. */
 function revocations(superseded: readonly TokenSet[], held: TokenSet, now: Date) {
   const by = [held, ...superseded].find(
-    (tokens) => tokens.facts?.origin === 'password' && tokens.expiresAt > now,
+    (tokens) =>
+      tokens.facts?.origin === 'password' && tokens.expiresAt !== null && tokens.expiresAt > now,
   )
   if (by === undefined) return []
   const ended = superseded.filter((tokens) => tokens.facts?.session !== held.facts?.session)

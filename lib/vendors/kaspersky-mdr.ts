@@ -43,8 +43,8 @@ export const kasperskyMdr: Vendor = {
   id: 'kaspersky-mdr',
   title: 'Kaspersky MDR',
   options: Options,
-  credentialFields: ['refreshToken'],
-  spends: 'refresh-token',
+  credentialFields: ['clientId', 'refreshToken'],
+  spends: () => 'refresh-token',
   // Two days: enough for a person to reach the console before the chain is gone.
   refreshAlarmSeconds: 2 * 86_400,
   enrollmentSteps: [
@@ -70,8 +70,7 @@ export const kasperskyMdr: Vendor = {
       throw new ConfigError('clientId', 'differs between configuration and enrollment secret')
     }
     // The service is rooted at /api/v1 (client code); a configured URL may already end in it.
-    const path = (rest: string) =>
-      `${new URL(url).pathname.replace(/\/+$/, '').replace(/\/api\/v1$/, '')}/api/v1/${clientId}/${rest}`
+    const root = `${url.replace(/\/+$/, '').replace(/\/api\/v1$/, '')}/api/v1/${clientId}`
 
     return {
       grants: [
@@ -84,7 +83,7 @@ export const kasperskyMdr: Vendor = {
             const answer = await http.request({
               name: 'session/confirm',
               method: 'POST',
-              path: path('session/confirm'),
+              url: `${root}/session/confirm`,
               json: { refresh_token: held.refreshToken?.reveal() },
               timeoutSeconds: call.timeoutSeconds,
             })
@@ -93,11 +92,11 @@ export const kasperskyMdr: Vendor = {
         },
       ],
       headers: ({ accessToken }) => ({ Authorization: `Bearer ${accessToken.reveal()}` }),
-      async verify({ accessToken }, _known, call) {
+      async verify({ accessToken }, call) {
         const answer = await http.request({
           name: 'incidents/count',
           method: 'POST',
-          path: path('incidents/count'),
+          url: `${root}/incidents/count`,
           headers: { authorization: `Bearer ${accessToken.reveal()}` },
           json: {},
           timeoutSeconds: call.timeoutSeconds,

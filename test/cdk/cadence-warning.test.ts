@@ -4,7 +4,10 @@ import { rotatorStack } from './synthesis.ts'
 
 vi.mock(import('../../lib/vendors/index.ts'), async (original) => {
   const { vendors } = await original()
-  const mild = Object.entries(vendors).map(([id, vendor]) => [id, { ...vendor, spends: 'nothing' }])
+  const mild = Object.entries(vendors).map(([id, vendor]) => [
+    id,
+    { ...vendor, spends: () => 'nothing' },
+  ])
   return { vendors: Object.fromEntries(mild) }
 })
 

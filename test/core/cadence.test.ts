@@ -6,11 +6,13 @@ import { defaultTimings, renewAt } from '../../lib/core/renewal.ts'
 import type { Vendor } from '../../lib/core/vendor.ts'
 import { ciscoFtd } from '../../lib/vendors/cisco-ftd.ts'
 
-function vendor(spends: Vendor['spends'], lifetimeSeconds: number): Vendor {
-  return { ...ciscoFtd, spends, accessLifetimeSeconds: () => lifetimeSeconds }
+type Spends = ReturnType<Vendor['spends']>
+
+function vendor(spends: Spends, lifetimeSeconds: number): Vendor {
+  return { ...ciscoFtd, spends: () => spends, accessLifetimeSeconds: () => lifetimeSeconds }
 }
 
-function check(spends: Vendor['spends'], lifetimeSeconds: number, everySeconds?: number) {
+function check(spends: Spends, lifetimeSeconds: number, everySeconds?: number) {
   const connection: Connection = {
     id: 'ftd-hq',
     vendor: 'cisco-ftd',
@@ -83,6 +85,14 @@ test.each(['nothing', 'refresh-token'] as const)(
     )
   },
 )
+
+test('a session that is kept alive may be as short as it likes, but not be renewed too often', () => {
+  const kept: Vendor = { ...vendor('nothing', 180), idleSeconds: 180 }
+  const connection: Connection = { id: 'ksc', vendor: 'cisco-ftd', options: {} }
+  expect(checkCadence(connection, kept, 'connections[0]')).toBeUndefined()
+  const often = { ...connection, renew: { everySeconds: 700 } }
+  expect(checkCadence(often, kept, 'connections[0]')).toContain('found 700')
+})
 
 test('no connection is renewed sooner than the check reckons with', () => {
   const issuedAt = new Date('2026-01-01T00:00:00Z')

@@ -1,0 +1,88 @@
+import { decodeEnrollment, enrollmentSecretId } from './documents.ts'
+import { ConfigError } from './errors.ts'
+import { openLedger } from './lease.ts'
+import { type LedgerItem, released } from './ledger.ts'
+import { untilDeadline } from './persist.ts'
+import { escrowName } from './read-held.ts'
+import type { Ports, Run } from './run.ts'
+
+/**
+ * Stores a first or a new credential and makes the connection due. It takes the same lease as a run,
+ * so that nothing is enrolled under the hands of one.
+ *
+ * @param fields the credential fields of the vendor, flat
+ * @param versionId id of the new version: unique, 32 to 64 characters
+ * @returns `lease-held` if a run is at work: try again in a minute
+ * @throws {ConfigError} an unknown field or one of the wrong shape, by name
+ * @throws {StoreError}
+ */
+export async function enroll(
+  run: Run,
+  fields: Readonly<Record<string, unknown>>,
+  versionId: string,
+  ports: Ports,
+): Promise<'enrolled' | 'lease-held'> {
+  const { connection, vendor, deadline } = run
+  const text = JSON.stringify(fields)
+  await refuseUnusable(run, fields, decodeEnrollment(text, versionId), ports)
+  const ledger = await openLedger(run, ports)
+  if (ledger === undefined) return 'lease-held'
+  const version = { versionId, text }
+  const patience = { ...ports, deadline }
+  const secretId = enrollmentSecretId(connection.id)
+  await untilDeadline(() => ports.secrets.put(secretId, version, 'current'), patience)
+  await ports.parameters.remove(escrowName(connection.id))
+  const now = ports.clock.now()
+  const end = { now, dueAt: now, outcome: `enrolled ${vendor.id}`, failed: false }
+  await ledger.commit((item) => ({ ...released(forgotten(item), end), requested: true }))
+  return 'enrolled'
+}
+
+/**
+ * Asks for a renewal at the next tick although none is due.
+ *
+ * @returns `lease-held` if a run is at work, `unknown` if the ledger has no such connection yet
+ * @throws {StoreError}
+ */
+export async function requestRotation(
+  run: Run,
+  ports: Ports,
+): Promise<'requested' | 'lease-held' | 'unknown'> {
+  const known = await ports.ledger.read(run.connection.vendor, run.connection.id)
+  if (known === undefined) return 'unknown'
+  const ledger = await openLedger(run, ports)
+  if (ledger === undefined) return 'lease-held'
+  const now = ports.clock.now()
+  const end = { now, dueAt: now, outcome: 'requested', failed: false }
+  await ledger.commit((item) => ({ ...released(item, end), requested: true }))
+  return 'requested'
+}
+
+async function refuseUnusable(
+  { connection, vendor }: Run,
+  fields: Readonly<Record<string, unknown>>,
+  enrollment: ReturnType<typeof decodeEnrollment>,
+  ports: Ports,
+): Promise<void> {
+  const unknown = Object.keys(fields).find((field) => !vendor.credentialFields.includes(field))
+  if (unknown !== undefined) {
+    throw new ConfigError(
+      unknown,
+      `is not a credential of ${vendor.id}; allowed are ${vendor.credentialFields.join(', ')}`,
+    )
+  }
+  const client = ports.connect(connection, vendor, enrollment)
+  await client.close()
+  if (!client.grants.some((grant) => grant.usable(enrollment.tokens, ports.clock.now()))) {
+    throw new ConfigError(
+      'credential',
+      `is not enough for any grant; ${vendor.id} takes ${vendor.credentialFields.join(', ')}`,
+    )
+  }
+}
+
+/** What was known of the former credential counts no more; what was sent and written stays on record. */
+function forgotten(item: LedgerItem): LedgerItem {
+  const { intent: _, versionId: __, retireAt: ___, refreshExpiresAt: ____, ...rest } = item
+  return { ...rest, refused: [] }
+}

@@ -1,0 +1,68 @@
+import { eventBridge } from './event-bridge.ts'
+import { createEventLog, type EventLog } from './event-log.ts'
+import type { InternalErrorName } from './faults.ts'
+import type { Operation } from './operation.ts'
+import { createParameterStore } from './parameter-store.ts'
+import { secretRecords } from './secret-records.ts'
+import { createSecretStore } from './secret-store.ts'
+import { secretValues } from './secret-values.ts'
+import type { VersionLimits } from './secret-versions.ts'
+import type { StateDocument } from './state.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/** A service whose requests are one JSON document, told apart by X-Amz-Target. */
+export interface Service {
+  readonly operations: Readonly<Record<string, Operation>>
+  readonly internalError: InternalErrorName
+  readonly messageMember: 'Message' | 'message'
+}
+
+export interface Services {
+  /** By the part of X-Amz-Target that stands before the dot. */
+  readonly byTarget: Readonly<Record<string, Service>>
+  readonly events: EventLog
+  /** Everything that they hold, as it is to be saved. */
+  readonly state: () => StateDocument
+}
+
+/**
+ * @param stored state to go on from
+ * @param changed told after every change
+ */
+export function createServices(
+  stored: StateDocument,
+  limits: VersionLimits,
+  surroundings: Surroundings,
+  changed: () => void,
+): Services {
+  const events = createEventLog(stored.events, surroundings, changed)
+  const store = createSecretStore(stored.secrets, surroundings, events, changed)
+  const parameters = createParameterStore(stored.parameters, surroundings, changed)
+  const secrets = { store, limits, surroundings }
+  return {
+    byTarget: {
+      secretsmanager: {
+        operations: { ...secretValues(secrets), ...secretRecords(secrets) },
+        internalError: 'InternalServiceError',
+        messageMember: 'Message',
+      },
+      AmazonSSM: {
+        operations: parameters.operations,
+        internalError: 'InternalServerError',
+        messageMember: 'message',
+      },
+      AWSEvents: {
+        operations: eventBridge(events, surroundings),
+        internalError: 'InternalException',
+        messageMember: 'message',
+      },
+    },
+    events,
+    state: () => ({
+      schema: 1,
+      secrets: [...store.all()],
+      parameters: [...parameters.all()],
+      events: [...events.all()],
+    }),
+  }
+}

@@ -1,0 +1,50 @@
+import type { Simulator } from './simulators/simulator.ts'
+
+/** One connection of local mode: how it is configured, and how a consumer would use its token. */
+export interface DemoConnection {
+  readonly id: string
+  /** Vendor id, and name of its simulator. */
+  readonly vendor: string
+  /** The entry for `connections.json`, given the running simulator. */
+  readonly configure: (simulator: Simulator) => Record<string, unknown>
+  /** Credential fields to enroll, of those that the simulator hands out. */
+  readonly enroll: readonly string[]
+  /** A cheap call that a consumer would make. */
+  readonly call: (simulator: Simulator) => { method: 'GET' | 'POST'; url: string; json?: unknown }
+}
+
+/** One of every vendor, and of every way to use it that behaves differently. */
+export const demoConnections: readonly DemoConnection[] = [
+  {
+    id: 'mdr-demo',
+    vendor: 'kaspersky-mdr',
+    configure: ({ url, credential, ca }) => ({ url, clientId: credential.clientId, tls: { ca } }),
+    enroll: ['refreshToken'],
+    call: ({ url, credential }) => ({
+      method: 'POST',
+      url: `${url}/api/v1/${credential.clientId}/incidents/count`,
+      json: {},
+    }),
+  },
+  {
+    id: 'ftd-demo',
+    vendor: 'cisco-ftd',
+    configure: ({ url, pin }) => ({ url, tls: { pins: [pin] } }),
+    enroll: ['username', 'password'],
+    call: ({ url }) => ({ method: 'GET', url: `${url}/api/fdm/latest/object/networks?limit=1` }),
+  },
+  {
+    id: 'ftd-custom-demo',
+    vendor: 'cisco-ftd',
+    configure: ({ url, ca }) => ({
+      url,
+      customToken: { desiredExpiresIn: 3600, desiredRefreshExpiresIn: 86_400 },
+      tls: { ca },
+    }),
+    enroll: ['username', 'password'],
+    call: ({ url }) => ({
+      method: 'GET',
+      url: `${url}/api/fdm/latest/operational/systeminfo/default`,
+    }),
+  },
+]

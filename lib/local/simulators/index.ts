@@ -1,0 +1,8 @@
+import { ciscoFtd } from './cisco-ftd.ts'
+import { kasperskyMdr } from './kaspersky-mdr.ts'
+
+/** Every vendor that can be simulated, by its id. A new one is a file and a row. */
+export const simulators = {
+  'kaspersky-mdr': kasperskyMdr,
+  'cisco-ftd': ciscoFtd,
+} as const

@@ -1,0 +1,83 @@
+import { StoreError, TransportError } from '../../lib/core/errors.ts'
+import type { Ports } from '../../lib/core/run.ts'
+
+/** What happens at one boundary of a run: the process dies, or goes on without the answer. */
+export type Fault = 'die before' | 'die after' | 'lose the answer'
+export const faults: readonly Fault[] = ['die before', 'die after', 'lose the answer']
+
+/** A boundary that a run crosses, e.g. `secrets.put`. */
+export type Boundary = string
+
+/**
+ * Ports whose `at`-th call meets a fault. A process that dies just never goes on: the promise stays
+ * open, as nothing may be observed of it any more.
+ *
+ * @param at counted from 0; -1 only records
+ */
+export function faulty(ports: Ports, at: number, fault: Fault) {
+  const crossed: Boundary[] = []
+  let isDead = false
+  let die = () => {}
+  const died = new Promise<'died'>((resolve) => {
+    die = () => {
+      isDead = true
+      resolve('died')
+    }
+  })
+  const through =
+    <A extends unknown[], R>(name: Boundary, call: (...args: A) => Promise<R>) =>
+    async (...args: A): Promise<R> => {
+      // Whatever else the process had begun ends with it.
+      if (isDead) return new Promise<R>(() => {})
+      const isHere = crossed.push(name) - 1 === at
+      if (!isHere) return call(...args)
+      if (fault !== 'die before') await call(...args)
+      if (fault === 'lose the answer') {
+        throw name.startsWith('vendor.')
+          ? new TransportError('no answer', 'maybe')
+          : new StoreError(`${name} was not answered`, 'retry')
+      }
+      die()
+      return new Promise<R>(() => {})
+    }
+  const { secrets, ledger, parameters, events } = ports
+  const wrapped: Ports = {
+    ...ports,
+    secrets: {
+      read: through('secrets.read', secrets.read),
+      put: through('secrets.put', secrets.put),
+      promote: through('secrets.promote', secrets.promote),
+    },
+    ledger: {
+      ...ledger,
+      read: through('ledger.read', ledger.read),
+      write: through('ledger.write', async (item) => {
+        const result = await ledger.write(item)
+        // As the table does: a repeated write finds its own revision.
+        const stored = await ledger.read(item.vendor, item.connection)
+        return stored?.revision === item.revision && stored.writer === item.writer
+          ? 'written'
+          : result
+      }),
+    },
+    parameters: {
+      read: through('parameters.read', parameters.read),
+      write: through('parameters.write', parameters.write),
+      remove: through('parameters.remove', parameters.remove),
+    },
+    events: { emit: through('events.emit', events.emit) },
+    connect: (connection, vendor, enrolled) => {
+      const client = ports.connect(connection, vendor, enrolled)
+      return {
+        ...client,
+        grants: client.grants.map((grant) => ({
+          ...grant,
+          request: through(`vendor.${grant.name}`, grant.request),
+        })),
+        ...(client.verify === undefined ? {} : { verify: through('vendor.verify', client.verify) }),
+        ...(client.revoke === undefined ? {} : { revoke: through('vendor.revoke', client.revoke) }),
+      }
+    },
+  }
+  return { ports: wrapped, crossed, died }
+}

@@ -1,0 +1,110 @@
+import type { Connection } from '../../lib/core/connection.ts'
+import { consumerSecretId, enrollmentSecretId } from '../../lib/core/documents.ts'
+import type { Outcome } from '../../lib/core/release.ts'
+import { defaultTimings } from '../../lib/core/renewal.ts'
+import type { Ports } from '../../lib/core/run.ts'
+import { tick } from '../../lib/core/tick.ts'
+import type { Vendor } from '../../lib/core/vendor.ts'
+import { ciscoFtd } from '../../lib/vendors/cisco-ftd.ts'
+import { kasperskyMdr } from '../../lib/vendors/kaspersky-mdr.ts'
+import { type FakeVendor, fakeFtd, fakeMdr } from './fake-vendors.ts'
+import {
+  manualClock,
+  memoryEvents,
+  memoryLedger,
+  memoryParameters,
+  memorySecrets,
+} from './memory.ts'
+
+export const start = new Date('2026-01-01T00:00:00Z')
+export const enrolledId = '00000000-0000-4000-8000-000000000001'
+
+/** One connection, its vendor, and every port in memory; the shipped engine between them. */
+export function world<V extends FakeVendor>(
+  vendor: Vendor,
+  connection: Connection,
+  makeFake: (now: () => Date) => V,
+) {
+  const clock = manualClock(start)
+  const fake = makeFake(clock.now)
+  const enrollment = enrollmentSecretId(connection.id)
+  const consumer = consumerSecretId(connection.id)
+  const secrets = memorySecrets([enrollment, consumer])
+  const ledger = memoryLedger()
+  const parameters = memoryParameters()
+  const events = memoryEvents()
+  const ports: Ports = {
+    secrets,
+    ledger,
+    parameters,
+    events,
+    clock,
+    timings: defaultTimings,
+    connect: (_connection, _vendor, { credential }) =>
+      vendor.connect(connection, credential, fake.http()),
+  }
+  let runs = 0
+  /** One scheduled invocation, by the function's five minutes. */
+  const invoke = async (through: Ports = ports): Promise<Outcome | undefined> => {
+    const deadline = new Date(clock.now().getTime() + 300_000)
+    const newRunId = () => `run-${++runs}`
+    return (await tick({ vendor, connections: [connection], deadline, newRunId }, through))[0]
+  }
+  return {
+    clock,
+    fake,
+    secrets,
+    ledger,
+    parameters,
+    events,
+    ports,
+    connection,
+    vendor,
+    enrollment,
+    consumer,
+    invoke,
+    enroll: (document: object, versionId = enrolledId) =>
+      secrets.edit(enrollment, versionId, JSON.stringify(document)),
+    /** Ticks once a minute. @returns the outcomes that were more than "not due" */
+    async minutes(count: number): Promise<Outcome[]> {
+      const outcomes: Outcome[] = []
+      for (let minute = 0; minute < count; minute++) {
+        const outcome = await invoke()
+        if (outcome !== undefined) outcomes.push(outcome)
+        clock.advance(60)
+      }
+      return outcomes
+    },
+    item: () => ledger.item(connection.id),
+    /** The access token that consumers read. */
+    published: () => secrets.current(consumer)?.access_token as string | undefined,
+    told: () =>
+      events.emitted
+        .filter(({ type }) => type !== 'Token Rotated')
+        .map(({ type, detail }) => detail.cause ?? type),
+    /** Presentations beyond the first, over all refresh tokens. */
+    repeated: () => [...fake.presented.values()].reduce((sum, times) => sum + times - 1, 0),
+  }
+}
+
+export function mdrWorld(options: Record<string, unknown> = {}) {
+  const connection = {
+    id: 'mdr-prod',
+    vendor: 'kaspersky-mdr',
+    options: { clientId: 'tenant-1', url: 'https://mdr.example.com', ...options },
+  }
+  const made = world(kasperskyMdr, connection, (now) => fakeMdr(now, 'console-token-1'))
+  made.enroll({ refreshToken: 'console-token-1' })
+  return made
+}
+
+export function ftdWorld(options: Record<string, unknown> = {}) {
+  const connection = {
+    id: 'ftd-hq',
+    vendor: 'cisco-ftd',
+    options: { url: 'https://192.0.2.10', ...options },
+  }
+  const made = world(ciscoFtd, connection, (now) => fakeFtd(now))
+  made.enroll({ username: 'api', password: 'made-up-1' })
+  return made
+}
