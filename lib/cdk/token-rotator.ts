@@ -13,11 +13,12 @@ import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import { Construct } from 'constructs'
 import { checkCadence } from '../core/cadence.ts'
 import { type Connection, type ConnectionProps, decodeConnections } from '../core/connection.ts'
+import { dueIndex, ledgerTableName } from '../core/documents.ts'
 import { ConfigError } from '../core/errors.ts'
 import type { Vendor } from '../core/vendor.ts'
 import { vendors } from '../vendors/index.ts'
 import { ConnectionSecrets } from './connection-secrets.ts'
-import { dueIndex, VendorRotation } from './vendor-rotation.ts'
+import { VendorRotation } from './vendor-rotation.ts'
 
 export interface TokenRotatorProps {
   /** What is rotated: the objects of `connections.json`, without any credential. */
@@ -74,6 +75,7 @@ export class TokenRotator extends Construct {
     }
 
     this.ledger = new Table(this, 'Ledger', {
+      tableName: ledgerTableName,
       partitionKey: { name: 'vendor', type: AttributeType.STRING },
       sortKey: { name: 'connection', type: AttributeType.STRING },
       billingMode: BillingMode.PAY_PER_REQUEST,

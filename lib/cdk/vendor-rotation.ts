@@ -11,14 +11,12 @@ import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler'
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets'
 import { Construct } from 'constructs'
 import { type Connection, encodeConnection } from '../core/connection.ts'
+import { dueIndex } from '../core/documents.ts'
 import { ConfigError } from '../core/errors.ts'
 import { mirrorName } from '../core/publish.ts'
 import { escrowName } from '../core/read-held.ts'
 import type { Vendor } from '../core/vendor.ts'
 import type { ConnectionSecrets } from './connection-secrets.ts'
-
-/** Name of the ledger's local index by due time. */
-export const dueIndex = 'due'
 
 /** Where Lambda unpacks an asset. */
 const taskRoot = '/var/task'

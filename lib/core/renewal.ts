@@ -90,8 +90,13 @@ export function renewAt(
   const { issuedAt, expiresAt, refreshExpiresAt } = tokens
   if (issuedAt === undefined || expiresAt === undefined) return new Date(0)
   const early = 1 + jitterOf(connection.id) / 10
-  const before = (end: Date) =>
-    later(end, -early * marginSeconds((end.getTime() - issuedAt.getTime()) / 1000, timings))
+  const before = (end: Date) => {
+    const lifetime = (end.getTime() - issuedAt.getTime()) / 1000
+    const margin = marginSeconds(lifetime, timings)
+    // Spreading out must not push a short token below the ten minutes between two versions.
+    const soonest = Math.min(lifetime - margin, timings.marginFloorSeconds)
+    return later(issuedAt, Math.max(lifetime - early * margin, soonest))
+  }
   const every = connection.renew?.everySeconds
   const due = earliest(
     expiresAt === null ? undefined : before(expiresAt),
