@@ -47,7 +47,7 @@ export function createHttp(tls: Transport = {}): Http {
       } catch (error) {
         if (isRotatorError(error)) throw error
         const where = `${call.name} at ${url.host}`
-        const options = { cause: error }
+        const options = { cause: new NetworkError(error) }
         throw line.isConnected
           ? new TransportError(`no answer from ${where}: ${reason(error)}`, 'maybe', options)
           : new TransportError(`could not reach ${where}: ${reason(error)}`, 'no', options)
@@ -187,6 +187,18 @@ function matches(socket: TLSSocket, pins: readonly string[]): boolean {
   )
 }
 
+/**
+ * What went wrong, without what it went wrong with: errors of network libraries quote the URL or, if
+ * an answer cannot be parsed, the answer itself.
+ */
+class NetworkError extends Error {
+  override readonly name = 'NetworkError'
+
+  constructor(error: unknown) {
+    super(codeOf(error))
+  }
+}
+
 function reason(error: unknown): string {
   const code = codeOf(error)
   return reasons[code] ?? code
@@ -210,6 +222,7 @@ const reasons: Readonly<Record<string, string>> = {
   UND_ERR_BODY_TIMEOUT: 'its body took too long',
   UND_ERR_SOCKET: 'the connection was closed before the answer was whole',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the answer was cut short',
+  HTTPParserError: 'the answer is not HTTP',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is self-signed; configure tls.ca or tls.pins',
   SELF_SIGNED_CERT_IN_CHAIN:
     'the certificate comes from an unknown authority; configure tls.ca or tls.pins',

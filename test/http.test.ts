@@ -357,6 +357,18 @@ describe('a request that may have arrived', () => {
     await maybeSent(send(await onceRead(half)), /closed|cut short/)
   })
 
+  test('was answered by something that is not HTTP', async () => {
+    const noise = (socket: Socket) =>
+      void socket.end(`{"refresh_token":"${canary.answer}"}\r\n\r\n`)
+    await maybeSent(send(await onceRead(noise)), /HPE_|not HTTP/)
+  })
+
+  test('was answered by a head that breaks off into noise', async () => {
+    const noise = (socket: Socket) =>
+      void socket.end(`HTTP/1.1 200 OK\r\nX: y\r\n${canary.answer}\u0000\r\n\r\n`)
+    await maybeSent(send(await onceRead(noise)), /HPE_|not HTTP/)
+  })
+
   test('was not answered in time', async () => {
     await maybeSent(send(await onceRead(() => {}), {}, { timeoutSeconds: 0.1 }), /took too long/)
   })
