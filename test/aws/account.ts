@@ -8,7 +8,7 @@ import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { onTestFinished, vi } from 'vitest'
 import { parameterStore } from '../../lib/aws/parameter-store.ts'
 import { consumerSecretId, enrollmentSecretId } from '../../lib/core/documents.ts'
-import { startAwsEndpoint } from '../../lib/local/aws/endpoint.ts'
+import { type AwsEndpointOptions, startAwsEndpoint } from '../../lib/local/aws/endpoint.ts'
 import { connect } from '../local/aws/setup.ts'
 import { createLedgerTable } from './ports-on-endpoint.ts'
 
@@ -22,8 +22,8 @@ export interface Deployed {
  * An account of the test's own, with the stack deployed: secrets, ledger table, and this process's
  * environment as a function's, pointed at an embedded endpoint. All of it is gone with the test.
  */
-export async function account(deployed: readonly Deployed[]) {
-  const endpoint = await startAwsEndpoint({ port: 0 })
+export async function account(deployed: readonly Deployed[], options: AwsEndpointOptions = {}) {
+  const endpoint = await startAwsEndpoint({ port: 0, ...options })
   onTestFinished(() => endpoint.close())
   const folder = await mkdtemp(join(tmpdir(), 'token-rotator-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))

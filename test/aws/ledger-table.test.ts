@@ -1,9 +1,13 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
 import { expect, onTestFinished, test } from 'vitest'
 import { ledgerTable } from '../../lib/aws/ledger-table.ts'
 import { clientSettings } from '../../lib/aws/store-error.ts'
 import { fullItem } from '../core/store-contract.ts'
+import { connect } from '../local/aws/setup.ts'
 import { portsOnEndpoint } from './ports-on-endpoint.ts'
 
 /** The ledger with the client that the functions use, which tries twice. */
@@ -51,4 +55,40 @@ test('a table that is not there wants the operator', async () => {
     kind: 'denied',
     message: 'Query failed with ResourceNotFoundException',
   })
+})
+
+test('what is due is listed to its end, a page at a time, and read as it stands', async () => {
+  const key = (connection: string) => ({
+    ...{ vendor: { S: 'cisco-ftd' }, connection: { S: connection } },
+    dueAt: { S: '2026-01-01T00:00:00.000Z' },
+  })
+  const asked: Record<string, unknown>[] = []
+  const server = createServer((request, response) => {
+    let text = ''
+    request.on('data', (chunk) => {
+      text += String(chunk)
+    })
+    request.on('end', () => {
+      const query = JSON.parse(text) as Record<string, unknown>
+      asked.push(query)
+      const page =
+        query.ExclusiveStartKey === undefined
+          ? { Items: [key('ftd-1')], LastEvaluatedKey: key('ftd-1') }
+          : { Items: [key('ftd-2')] }
+      response.setHeader('content-type', 'application/x-amz-json-1.0').end(JSON.stringify(page))
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const dues = await ledgerTable(connect({ url }, DynamoDBClient), 'ledger').dues('cisco-ftd')
+  expect(dues.map(({ connection }) => connection)).toEqual(['ftd-1', 'ftd-2'])
+  expect(asked).toMatchObject([
+    { IndexName: 'due', ConsistentRead: true },
+    { IndexName: 'due', ConsistentRead: true, ExclusiveStartKey: key('ftd-1') },
+  ])
 })

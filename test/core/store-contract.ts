@@ -241,26 +241,16 @@ export function ledgerContract(name: string, start: () => Promise<Ledger>): void
       const ledger = await start()
       const due = (vendor: string, connection: string, dueAt: string) =>
         ledger.write({ ...fullItem, vendor, connection, dueAt: new Date(dueAt) })
-      await due('cisco-ftd', 'ftd-2', '2026-01-01T00:20:00.000Z')
+      await due('cisco-ftd', 'ftd-b', '2026-01-01T00:20:00.000Z')
       await due('kaspersky-mdr', 'mdr-1', '2026-01-01T00:00:00.000Z')
-      await due('cisco-ftd', 'ftd-3', '2026-01-01T00:20:00.001Z')
-      await due('cisco-ftd', 'ftd-1', '2025-12-31T23:59:59.000Z')
+      await due('cisco-ftd', 'ftd-a', '2026-01-01T00:20:00.001Z')
+      await due('cisco-ftd', 'ftd-c', '2025-12-31T23:59:59.000Z')
       expect(await ledger.dues('cisco-ftd')).toEqual([
-        { connection: 'ftd-1', dueAt: new Date('2025-12-31T23:59:59.000Z') },
-        { connection: 'ftd-2', dueAt: new Date('2026-01-01T00:20:00.000Z') },
-        { connection: 'ftd-3', dueAt: new Date('2026-01-01T00:20:00.001Z') },
+        { connection: 'ftd-c', dueAt: new Date('2025-12-31T23:59:59.000Z') },
+        { connection: 'ftd-b', dueAt: new Date('2026-01-01T00:20:00.000Z') },
+        { connection: 'ftd-a', dueAt: new Date('2026-01-01T00:20:00.001Z') },
       ])
       expect(await ledger.dues('oauth2')).toEqual([])
-    })
-
-    test('lists more than fits into one answer', async () => {
-      const ledger = await start()
-      // A page of DynamoDB ends at 1 MB, of an index as well; these are about 60 KB each.
-      const facts = { padding: 'x'.repeat(60_000) }
-      await Promise.all(
-        twenty.map((n) => ledger.write({ ...fullItem, connection: `ftd-${n}`, facts })),
-      )
-      expect(await ledger.dues('cisco-ftd')).toHaveLength(20)
     })
   })
 }
