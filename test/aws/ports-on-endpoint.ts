@@ -3,9 +3,10 @@ import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SSMClient } from '@aws-sdk/client-ssm'
 import { eventBridgeSink } from '../../lib/aws/event-bridge.ts'
-import { dueIndex, ledgerTable } from '../../lib/aws/ledger-table.ts'
+import { ledgerTable } from '../../lib/aws/ledger-table.ts'
 import { parameterStore } from '../../lib/aws/parameter-store.ts'
 import { secretsManagerStore } from '../../lib/aws/secrets-manager.ts'
+import { dueIndex } from '../../lib/core/documents.ts'
 import { connect, setUp } from '../local/aws/setup.ts'
 
 /** The adapters on an embedded endpoint of the test's own, each with a client that never retries. */
