@@ -85,6 +85,20 @@ export interface Connection {
   readonly renew?: v.InferOutput<typeof Renew>
 }
 
+/** One connection as it stands in `connections.json`: the vendor's options flat beside what is common. */
+export interface ConnectionProps {
+  /** Names the secrets, the ledger item and the metrics: 1 to 48 of a-z, 0-9 and -. */
+  readonly id: string
+  /** Id of a vendor, e.g. `kaspersky-mdr`. */
+  readonly vendor: string
+  /** How the vendor's server is recognised; by the public authorities if absent. */
+  readonly tls?: v.InferInput<typeof Tls>
+  /** When to renew, beside what expiry demands. */
+  readonly renew?: v.InferInput<typeof Renew>
+  /** The vendor's own options. */
+  readonly [option: string]: unknown
+}
+
 /** The schema of one connection of a vendor: what is common, and the vendor's own options, flat. */
 export function connectionSchema(vendor: VendorTable[string]) {
   return v.strictObject({
@@ -136,6 +150,11 @@ export function decodeConnections(
     seen.add(id)
   }
   return connections
+}
+
+/** The inverse of decoding, with the defaults filled in. */
+export function encodeConnection({ options, ...common }: Connection): ConnectionProps {
+  return { ...options, ...common }
 }
 
 function vendorOf(entry: unknown): string | undefined {

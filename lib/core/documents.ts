@@ -13,6 +13,12 @@ export function consumerSecretId(connection: string): string {
   return `token-rotator/${connection}/access-token`
 }
 
+/** Name of the ledger table; like the secrets' names it is fixed, so that commands find it. */
+export const ledgerTableName = 'token-rotator-ledger'
+
+/** Its local index: a vendor's connections by when they are due. */
+export const dueIndex = 'due'
+
 const Instant = v.pipe(
   v.string(),
   v.isoTimestamp('allowed is an ISO 8601 instant'),

@@ -39,6 +39,10 @@ describe('the time of renewal', () => {
     expect(jitterOf('mdr-prod')).not.toBe(jitterOf('ftd-hq'))
   })
 
+  test('leaves ten minutes between two versions, jitter or not, where the life allows it', () => {
+    for (const id of ['a', 'mdr-prod', 'ftd-hq', 'x-9']) expect(due(id, 900)).toBe(10)
+  })
+
   test('comes sooner if the connection says so, never later', () => {
     expect(due('a', 36_000, { renew: { everySeconds: 3600 } })).toBe(60)
     expect(due('a', 1800, { renew: { everySeconds: 36_000 } })).toBeLessThanOrEqual(20)
