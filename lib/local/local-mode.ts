@@ -140,6 +140,7 @@ export function compressed(timings: Timings, speed: number): Timings {
     ...timings,
     marginFloorSeconds: timings.marginFloorSeconds / speed,
     backoffSeconds: timings.backoffSeconds.map((seconds) => seconds / speed),
+    keepAliveSeconds: timings.keepAliveSeconds / speed,
     overlapSeconds: timings.overlapSeconds / speed,
     versionWindowSeconds: timings.versionWindowSeconds / speed,
   }
