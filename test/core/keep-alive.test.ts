@@ -71,6 +71,34 @@ describe('a session that is kept alive', () => {
     expect(world.told()).toEqual([])
   })
 
+  test('is replaced at the first tick at which an unreachable server answers again, whenever that is', async () => {
+    for (const minutes of [1, 2, 3, 4, 7, 12, 31, 60]) {
+      const world = await begun()
+      world.fake.state.isUnreachable = true
+      await pass(world, minutes)
+      world.fake.state.isUnreachable = false
+      expect(await pass(world, 5)).toBe(0)
+      expect(world.fake.logins()).toBe(minutes < 2 ? 1 : 2)
+    }
+  })
+
+  test('is replaced at the first tick at which a starting server takes logins again', async () => {
+    const world = await begun()
+    world.fake.restart()
+    world.fake.state.isBusy = true
+    await pass(world, 31)
+    world.fake.state.isBusy = false
+    expect(await pass(world, 5)).toBe(0)
+  })
+
+  test('is replaced at the first tick although logins failed for other reasons than refusal', async () => {
+    const world = await begun()
+    world.fake.restart()
+    world.fake.faults.push(...Array(20).fill('error'))
+    await pass(world, 20)
+    expect(await pass(world, 1)).toBe(0)
+  })
+
   test('that is long dead makes a person be told, once, and told when it is over', async () => {
     const world = await begun()
     world.fake.state.isUnreachable = true
