@@ -143,6 +143,31 @@ describe('a session that is kept alive', () => {
     expect(world.fake.logins()).toBe(1)
   })
 
+  test('counts as alive from its proof on only', async () => {
+    const world = kscWorld()
+    const { ports } = faulty(world.ports, -1, 'die before')
+    let verifications = 0
+    await world.invoke({
+      ...ports,
+      connect: (...args) => {
+        const client = world.ports.connect(...args)
+        return {
+          ...client,
+          verify: async (tokens, call) => {
+            verifications++
+            world.fake.state.isBusy = verifications === 1
+            return client.verify?.(tokens, call) ?? {}
+          },
+        }
+      },
+    })
+    expect(world.item()).toMatchObject({ published: { proven: false } })
+    expect(world.item().aliveAt).toBeUndefined()
+    world.fake.state.isBusy = false
+    await pass(world, 1)
+    expect(world.item()).toMatchObject({ published: { proven: true } })
+    expect(world.item().aliveAt).toEqual(world.clock.now())
+  })
 })
 
 describe('a refused login', () => {
