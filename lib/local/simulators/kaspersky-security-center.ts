@@ -1,6 +1,5 @@
 import { gzipSync } from 'node:zlib'
 import { parse } from 'lossless-json'
-import * as v from 'valibot'
 import { commonFaults, type FaultCatalogue } from './faults.ts'
 import { host } from './host.ts'
 import type { Reply, Request } from './http-server.ts'
@@ -65,15 +64,17 @@ export const kasperskySecurityCenter: SimulatorKind<KscSimulator> = {
 }
 
 /** One method of the Open API, asked by somebody who is known. */
-type Method = (args: Readonly<Record<string, unknown>>, node: Node, call: Call) => Reply
+type Method = (args: Arguments, node: Node, call: Call) => Reply
+/** Numbers among them are text still. */
+type Arguments = Readonly<Record<string, unknown>>
 
 function server(bench: Bench) {
   const { tally } = bench
   const network = createNetwork(bench)
   const logins = createLogins(bench)
 
-  function location(to: Node, isKnown: (args: Readonly<Record<string, unknown>>) => boolean) {
-    return (args: Readonly<Record<string, unknown>>, from: Node): Reply => {
+  function location(to: Node, isKnown: (args: Arguments) => boolean) {
+    return (args: Arguments, from: Node): Reply => {
       const text = isKnown(args) ? network.location(from, to) : undefined
       if (text === undefined) return failed(1186, 'Object not found')
       return { status: 200, body: `{"PxgRetVal":${text}}`, headers: jsonText }
@@ -126,7 +127,7 @@ function server(bench: Bench) {
   }
 
   function route(request: Request): Endpoint {
-    const [, name = ''] = /^\/api\/v1\.0\/(?:[^/]+\.)??((?:\w+\.)?\w+)$/.exec(request.path) ?? []
+    const [, name = ''] = /^\/api\/v1\.0\/(?:[^/]+\.)??(\w+\.\w+|login)$/.exec(request.path) ?? []
     const scheme = schemeOf(request)
     const method = Object.hasOwn(methods, name) ? methods[name] : undefined
     if (request.method !== 'POST') {
@@ -216,13 +217,12 @@ function compressed(reply: Reply, { headers }: Request): Reply {
   }
 }
 
-const Arguments = v.record(v.string(), v.unknown())
-
-/** None is an empty body too. Nothing if it is not an object. */
-function argumentsOf({ body }: Request) {
+/** No body is no arguments. Nothing if it is not an object. */
+function argumentsOf({ body }: Request): Arguments | undefined {
+  const text = body.toString('utf8').trim()
+  if (text === '') return {}
   try {
-    const parsed = v.safeParse(Arguments, body.length === 0 ? {} : parse(body.toString('utf8')))
-    return parsed.success ? parsed.output : undefined
+    return text.startsWith('{') ? (parse(text) as Arguments) : undefined
   } catch {
     return undefined
   }
