@@ -84,9 +84,9 @@ export interface Reserve {
 
 async function serverIdentities(vendor: string, selfSigned: boolean) {
   if (!selfSigned) return [await serverIdentity(vendor)]
-  // Both of one name, as certificates are that a server makes for itself.
+  // Of two names, for some clients know only the first of a name among the certificates they trust.
   const current = createSelfSigned(`simulated ${vendor}`, new Date())
-  const spare = createSelfSigned(`simulated ${vendor}`, new Date())
+  const spare = createSelfSigned(`simulated ${vendor} reserve`, new Date())
   return (await Promise.all([current, spare])).map(({ key, cert, fingerprint }) => ({
     tls: { key, cert },
     ca: cert,
