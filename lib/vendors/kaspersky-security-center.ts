@@ -51,7 +51,7 @@ const Options = v.strictObject({
       'allowed is the port of the Open API, 13299 by default; 8080 is that of the Web Console and of hosted products, which take no Open API logins',
     ),
     v.regex(
-      /^(?!.*\bkaspersky\.(com|ru)[.:/])/i,
+      /^(?!.*[/.]kaspersky\.(com|ru)\.?:)/i,
       'allowed is a server of your own; the hosted consoles of Kaspersky take no Open API logins',
     ),
   ),

@@ -218,3 +218,20 @@ describe('the certificate of the server', () => {
     expect(world.fake.logins()).toBe(1)
   })
 })
+
+test('no session, password or user name stands in the ledger or in an event', async () => {
+  const world = await begun()
+  world.fake.restart()
+  world.fake.faults.push('lose', 'refuse')
+  await pass(world, 30)
+  const seen = JSON.stringify([...world.ledger.items.values(), ...world.events.emitted])
+  expect(world.events.emitted.length).toBeGreaterThan(1)
+  for (const secret of [
+    'session-',
+    'made-up-1',
+    'openapi',
+    Buffer.from('made-up-1').toString('base64'),
+  ]) {
+    expect(seen).not.toContain(secret)
+  }
+})

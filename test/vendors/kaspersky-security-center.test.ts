@@ -444,7 +444,10 @@ describe('a gateway', () => {
   ])('given %s fails and ends the login', async (_what, answer) => {
     const { url, seen } = await scripted(says({ PxgRetVal: 'primary' }), answer)
     const client = clientOf(url, { path: [{ agent: 'host-1' }] })
-    await expect(logIn(client)).rejects.toMatchObject({ code: 'ERR_RESPONSE' })
+    await expect(logIn(client)).rejects.toMatchObject({
+      code: 'ERR_RESPONSE',
+      message: expect.stringContaining('GetNagentLocation did not give what it is for'),
+    })
     expect(pathsOf(seen).at(-1)).toBe('Session.EndSession')
   })
 
@@ -553,6 +556,16 @@ describe('a connection', () => {
     decodeConnections([{ id: 'ksc-hq', vendor: 'kaspersky-security-center', ...options }], vendors)
   const url = 'https://ksc.example.com:13299'
 
+  test.each([
+    'https://192.0.2.10:13299',
+    'https://ksc.example.com:443/',
+    'https://kaspersky.company.example:13299',
+    'https://not-kaspersky.com:13299',
+    'http://127.0.0.1:13299',
+  ])('takes the address %s', (address) => {
+    expect(decode({ url: address })[0]?.options.url).toBe(address)
+  })
+
   test('takes a path of hops', () => {
     const path = [{ secondaryServer: 3 }, { agent: 'host-1' }]
     expect(decode({ url, path, internal: true, virtualServer: 'v' })[0]?.options).toEqual({
@@ -572,6 +585,7 @@ describe('a connection', () => {
     [{ url: 'https://ksc.example.com' }, 'url', 'with the port of the Open API'],
     [{ url: 'https://ksc.example.com:8080' }, 'url', '8080 is that of the Web Console'],
     [{ url: 'https://ksc.kaspersky.com:13299' }, 'url', 'a server of your own'],
+    [{ url: 'https://kaspersky.ru:443/' }, 'url', 'a server of your own'],
     [{ url, path: 'a' }, 'path', 'allowed is Array'],
     [{ url, path: [{ server: 3 }] }, 'path.0', 'allowed is {"secondaryServer": <its id>} or'],
     [{ url, path: [{ secondaryServer: '3' }] }, 'path.0', 'allowed is {"secondaryServer"'],
