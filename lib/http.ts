@@ -47,11 +47,10 @@ export function createHttp(tls: Transport = {}): Http {
       } catch (error) {
         if (isRotatorError(error)) throw error
         const where = `${call.name} at ${url.host}`
+        const options = { cause: new NetworkError(error) }
         throw line.isConnected
-          ? new TransportError(`no answer from ${where}: ${reason(error)}`, 'maybe', {
-              cause: error,
-            })
-          : new TransportError(`could not reach ${where}: ${reason(error)}`, 'no', { cause: error })
+          ? new TransportError(`no answer from ${where}: ${reason(error)}`, 'maybe', options)
+          : new TransportError(`could not reach ${where}: ${reason(error)}`, 'no', options)
       }
     },
     async close() {
@@ -61,8 +60,9 @@ export function createHttp(tls: Transport = {}): Http {
 }
 
 function openLine(origin: string, tls: Transport): Line {
+  const open = connector(tls)
   const connect: BuildConnector.connector = (options, callback) => {
-    connector(tls)(options, (...[error, socket]) => {
+    open(options, (...[error, socket]) => {
       line.isConnected = error === null
       if (error !== null) return callback(error, null)
       const { valid_to } = (socket as Partial<TLSSocket>).getPeerCertificate?.() ?? {}
@@ -100,7 +100,8 @@ async function exchange(line: Line, url: URL, call: HttpRequest): Promise<HttpAn
     Object.entries(answer.headers).map(([key, value]) => [key, [value ?? ''].flat().join(', ')]),
   )
   if ((received['content-encoding'] ?? 'identity') !== 'identity') {
-    answer.body.destroy()
+    // Unread, it reports its own end as an error, which would end the process.
+    answer.body.on('error', () => undefined).destroy()
     throw new ResponseError(`${name} at ${host} sent a compressed body, which was not asked for`, {
       status: answer.statusCode,
     })
@@ -188,17 +189,33 @@ function matches(socket: TLSSocket, pins: readonly string[]): boolean {
   )
 }
 
-/** What went wrong, by code: messages of network libraries may hold the URL. */
+/**
+ * What went wrong, without what it went wrong with: errors of network libraries quote the URL or, if
+ * an answer cannot be parsed, the answer itself.
+ */
+class NetworkError extends Error {
+  override readonly name = 'NetworkError'
+
+  constructor(error: unknown) {
+    super(codeOf(error))
+  }
+}
+
 function reason(error: unknown): string {
+  const code = codeOf(error)
+  return reasons[code] ?? code
+}
+
+function codeOf(error: unknown): string {
   const { code, name } = error as { code?: unknown; name?: unknown }
-  const known = typeof code === 'string' ? code : typeof name === 'string' ? name : 'unknown'
-  return reasons[known] ?? known
+  return typeof code === 'string' ? code : typeof name === 'string' ? name : 'unknown'
 }
 
 const reasons: Readonly<Record<string, string>> = {
   ERR_PIN_MISMATCH:
     'the certificate matches none of the configured pins; compare tls.pins with the certificate the device shows',
   ENOTFOUND: 'the host name is unknown (ENOTFOUND)',
+  EAI_AGAIN: 'the host name could not be looked up (EAI_AGAIN)',
   ECONNREFUSED: 'the connection was refused (ECONNREFUSED)',
   ECONNRESET: 'the connection was reset (ECONNRESET)',
   TimeoutError: 'it took too long',
@@ -207,6 +224,7 @@ const reasons: Readonly<Record<string, string>> = {
   UND_ERR_BODY_TIMEOUT: 'its body took too long',
   UND_ERR_SOCKET: 'the connection was closed before the answer was whole',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the answer was cut short',
+  HTTPParserError: 'the answer is not HTTP',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is self-signed; configure tls.ca or tls.pins',
   SELF_SIGNED_CERT_IN_CHAIN:
     'the certificate comes from an unknown authority; configure tls.ca or tls.pins',
