@@ -8,15 +8,62 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { decodeConnections } from '../../lib/core/connection.ts'
 import type { HeldTokens, TokenSet } from '../../lib/core/vendor.ts'
 import { createHttp, type Transport } from '../../lib/http.ts'
-import { kasperskySecurityCenter as simulated } from '../../lib/local/simulators/kaspersky-security-center.ts'
+import {
+  type KscSimulator,
+  kasperskySecurityCenter as simulated,
+} from '../../lib/local/simulators/kaspersky-security-center.ts'
 import type { SimulatorOptions } from '../../lib/local/simulators/simulator.ts'
 import { vendors } from '../../lib/vendors/index.ts'
 import { kasperskySecurityCenter } from '../../lib/vendors/kaspersky-security-center.ts'
+import { type VendorCase, vendorContract } from './contract.ts'
 
 const now = new Date('2026-01-01T00:00:10Z')
 const call = { now, timeoutSeconds: 5, known: {} }
 const seed = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ'
 const enrolled = { username: 'openapi', password: 'made-up-pässword' }
+
+const basicOf = (user: unknown, pass: unknown) =>
+  `KSCBasic user="${base64(String(user))}", pass="${base64(String(pass))}", internal="1"`
+
+const ksc: VendorCase<KscSimulator> = {
+  vendor: kasperskySecurityCenter,
+  start: simulated.start,
+  options: ({ url }) => ({ url }),
+  credential: ({ credential: { username, password, totpSecret } }) => ({
+    username,
+    password,
+    totpSecret,
+  }),
+  consume: ({ url }) => ({
+    method: 'POST',
+    url: `${url}/api/v1.0/HostGroup.GroupIdGroups`,
+    json: {},
+  }),
+  grants: [
+    {
+      name: 'start_session',
+      spends: 'nothing',
+      on: 'password',
+      prepare: async () => ({}),
+      sent: ({ credential: { username, password } }) => ({
+        line: 'POST /api/v1.0/Session.StartSession',
+        body: {},
+        authorization: basicOf(username, password),
+      }),
+      answer: (PxgRetVal) => ({ PxgRetVal }),
+    },
+  ],
+  verify: { on: 'verify', sent: () => ({ line: 'POST /api/v1.0/Session.Ping', body: {} }) },
+  misshapen: [
+    { credential: { password: 'made-up-password' }, field: 'username' },
+    { credential: { username: 'openapi', password: 123_456_789 }, field: 'password' },
+    { credential: { ...enrolled, totpSecret: 'not Base32 at all!' }, field: 'totpSecret' },
+    { credential: { ...enrolled, domain: 'quoted"domain' }, field: 'domain' },
+    { credential: { ...enrolled, internal: 'perhaps' }, field: 'internal' },
+  ],
+}
+
+vendorContract(ksc)
 
 function clientOf(
   url: string,
@@ -82,7 +129,9 @@ const asksForCode = (type = 'totp') =>
     'www-authenticate': `KSCMFA type="${type}", lengthHint="6"`,
     'x-ksc-session': 'half-open==',
   })
-const base64 = (plain: string) => Buffer.from(plain).toString('base64')
+function base64(plain: string): string {
+  return Buffer.from(plain).toString('base64')
+}
 const pathsOf = (seen: readonly Seen[]) => seen.map(({ url }) => url?.replace('/api/v1.0/', ''))
 
 describe('a login', () => {
@@ -201,24 +250,7 @@ describe('a login', () => {
     })
   })
 
-  test.each([
-    ['drop-before', 'ERR_TRANSPORT'],
-    ['consume-then-drop', 'ERR_TRANSPORT'],
-    ['truncated-body', 'ERR_TRANSPORT'],
-    ['consume-then-500', 'ERR_RESPONSE'],
-    ['error-500', 'ERR_RESPONSE'],
-    ['error-429', 'ERR_RESPONSE'],
-    ['html', 'ERR_RESPONSE'],
-    ['empty', 'ERR_RESPONSE'],
-    ['refuse', 'ERR_GRANT_REFUSED'],
-    ['totp-registration', 'ERR_GRANT_REFUSED'],
-  ])('meets the fault %s with %s', async (kind, code) => {
-    const { ksc, client } = await server()
-    ksc.inject({ kind })
-    await expect(logIn(client)).rejects.toMatchObject({ code })
-  })
-
-  test.each(['extra-fields', 'chunked', 'slow-body'])('is not disturbed by %s', async (kind) => {
+  test.each(['chunked', 'slow-body'])('is not disturbed by %s', async (kind) => {
     const { ksc, client } = await server()
     ksc.inject({ kind, ms: 1 })
     expect(await logIn(client)).toMatchObject({ expiresAt: null })
