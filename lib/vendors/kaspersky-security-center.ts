@@ -47,7 +47,7 @@ const Options = v.strictObject({
       'allowed is an address with the port of the Open API, e.g. https://ksc.example.com:13299',
     ),
     v.regex(
-      /(?<!:8080)\/?$/,
+      /^(?!.*:8080\/?$)/,
       'allowed is the port of the Open API, 13299 by default; 8080 is that of the Web Console and of hosted products, which take no Open API logins',
     ),
     v.regex(
@@ -91,9 +91,10 @@ const Options = v.strictObject({
  * Ten wrong passwords lock the account for an hour, so a refused login is never repeated with the
  * same credential. A refused gateway key (60 s, one use) is no refusal of the login.
  *
- * Not documented, and how it is met: the idle time (a ping at every tick, a third of the shortest
- * seen), the status of a refused login (401, 403 and the documented text all count), whether a ping
- * restarts the idle time (if it did not, each session would be replaced when it dies).
+ * Not documented, and how it is met: the idle time (a ping at every tick leaves two more tries), the
+ * status of a refused login (401, 403 and the documented text all count), whether a ping restarts the
+ * idle time (if it did not, each session would be replaced when it dies), whether an agent answers
+ * one (if it did not, no session to an agent could be proven).
  *
  * @see https://support.kaspersky.com/help/KSC/15.1/KSCAPI/index.html
  * @see https://support.kaspersky.com/help/KSC/15/KSCAPI/a00476.html gateway connections

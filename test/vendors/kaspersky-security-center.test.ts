@@ -593,6 +593,7 @@ describe('a connection', () => {
     'https://ksc.example.com:443/',
     'https://kaspersky.company.example:13299',
     'https://not-kaspersky.com:13299',
+    'https://ksc.example.com:18080',
     'http://127.0.0.1:13299',
   ])('takes the address %s', (address) => {
     expect(decode({ url: address })[0]?.options.url).toBe(address)
@@ -616,6 +617,7 @@ describe('a connection', () => {
     [{ url: `${url}/api` }, 'url', 'allowed is an address without a path'],
     [{ url: 'https://ksc.example.com' }, 'url', 'with the port of the Open API'],
     [{ url: 'https://ksc.example.com:8080' }, 'url', '8080 is that of the Web Console'],
+    [{ url: 'https://ksc.example.com:8080/' }, 'url', '8080 is that of the Web Console'],
     [{ url: 'https://ksc.kaspersky.com:13299' }, 'url', 'a server of your own'],
     [{ url: 'https://kaspersky.ru:443/' }, 'url', 'a server of your own'],
     [{ url, path: 'a' }, 'path', 'allowed is Array'],
