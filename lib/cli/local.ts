@@ -101,6 +101,9 @@ async function writeReport(path: string, text: string): Promise<void> {
   }
 }
 
+/** Outcomes that come at every tick of a connection that is well. */
+const quiet = new Set<Outcome['outcome']>(['unchanged', 'kept-alive', 'lease-held'])
+
 function introduction({ url }: LocalMode, pageUrl: string, speed: number, port: number): string {
   const taken = port !== 0 && !url.endsWith(`:${port}`) ? ` (port ${port} is taken)` : ''
   return `token-rotator, local mode: AWS endpoint at ${url}${taken}
@@ -132,7 +135,7 @@ function liveScreen() {
 function plainScreen() {
   return {
     outcome: ({ connection, outcome, cause, message, error }: Outcome) => {
-      if (outcome === 'unchanged' || outcome === 'lease-held') return
+      if (quiet.has(outcome)) return
       const told = message ?? error?.message
       process.stdout.write(
         `${connection}: ${outcome}${cause === undefined ? '' : ` (${cause})`}${told === undefined ? '' : `, ${told}`}\n`,

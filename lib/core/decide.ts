@@ -58,7 +58,10 @@ export function decide(situation: Situation): Decision {
   const { connection, held, item, now, forced, timings } = situation
   const isDue = forced || now >= renewAt(connection, dated(held, item), timings)
   const unpublished = isTokenSet(held.tokens) && !isPublished(item, held)
-  if (!isDue && unpublished) return { do: 'publish' }
+  const pulse = pulseAt(situation)
+  const isQuiet = !isDue && pulse !== undefined && now >= pulse
+  // A session that an interrupted run left behind may have idled out: it is asked before it is published.
+  if (!isDue && unpublished) return { do: isQuiet ? 'keep-alive' : 'publish' }
   if (item.retireAt !== undefined && now >= item.retireAt) return { do: 'retire' }
   if (isDue) {
     const decision = renewal(situation)
@@ -66,18 +69,17 @@ export function decide(situation: Situation): Decision {
     const serves = unpublished && (held.tokens.expiresAt ?? now) > now
     return decision.do === 'blocked' && serves ? { do: 'publish' } : decision
   }
-  const pulse = pulseAt(held.tokens, item, situation.idleSeconds)
-  if (pulse !== undefined && now >= pulse) return { do: 'keep-alive' }
+  if (isQuiet) return { do: 'keep-alive' }
   return { do: 'skip', until: nextDue(situation) }
 }
 
+type Standing = Pick<Situation, 'held' | 'item' | 'idleSeconds' | 'timings'>
+
 /** When there is something to do again, if nothing goes wrong: renew, retire or keep alive. */
-export function nextDue(
-  situation: Pick<Situation, 'connection' | 'held' | 'item' | 'idleSeconds' | 'timings'>,
-): Date {
-  const { connection, held, item, idleSeconds, timings } = situation
+export function nextDue(situation: Standing & Pick<Situation, 'connection'>): Date {
+  const { connection, held, item, timings } = situation
   const due = renewAt(connection, dated(held, item), timings)
-  return earliest(due, item.retireAt, pulseAt(held.tokens, item, idleSeconds)) ?? due
+  return earliest(due, item.retireAt, pulseAt(situation)) ?? due
 }
 
 /** The instants that count: of what is held, or of what was published without being held. */
@@ -86,11 +88,12 @@ function dated({ tokens }: Enrollment, { published }: LedgerItem): HeldTokens {
   return { issuedAt: published.issuedAt, expiresAt: published.expiresAt }
 }
 
-/** A session is asked to live on at every tick: a quarter of its idle time leaves three more tries. */
-function pulseAt(tokens: HeldTokens, item: LedgerItem, idleSeconds: number | undefined) {
-  if (tokens.expiresAt !== null || idleSeconds === undefined) return undefined
-  const last = item.aliveAt ?? tokens.issuedAt
-  return last === undefined ? undefined : later(last, idleSeconds / 4)
+/** When a session is to be asked to live on, if the vendor has such sessions. */
+function pulseAt({ held, item, idleSeconds, timings }: Standing): Date | undefined {
+  const { expiresAt, issuedAt } = held.tokens
+  if (expiresAt !== null || idleSeconds === undefined) return undefined
+  const last = item.aliveAt ?? issuedAt
+  return last === undefined ? undefined : later(last, timings.keepAliveSeconds)
 }
 
 /** Whether the consumer secret itself, not only its mirror, has the held token, and the vendor knows it. */

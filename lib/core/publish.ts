@@ -104,7 +104,7 @@ function published(
     rotations: item.rotations + (isNew ? 1 : 0),
     consumerWrites: isWritten ? [...writes, now] : writes,
     facts: { ...item.facts, ...tokens.facts, ...found },
-    ...(expiresAt === null ? { aliveAt: now } : {}),
+    ...(expiresAt === null && verdict.verdict === 'good' ? { aliveAt: now } : {}),
     ...(isNew && superseded.length > 0 ? { retireAt: later(now, timings.overlapSeconds) } : {}),
   }
 }

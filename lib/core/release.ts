@@ -73,7 +73,7 @@ export async function conclude(
   const { timings } = ports
   const now = ports.clock.now()
   const isFailure = ending.outcome === 'failed' || ending.outcome === 'blocked'
-  const retryAt = retryTime(ledger.item, now, timings)
+  const retryAt = retryTime(ledger.item, ending, now, timings)
   const dueAt =
     (isFailure || ending.dueAt === undefined ? earliest(ending.dueAt, retryAt) : ending.dueAt) ??
     retryAt
@@ -105,9 +105,13 @@ export async function conclude(
  * When a failed run is repeated: by the back-off, but while the published token lives never after
  * more than a quarter of what is left of it, so that a vendor who answers now and then is met in time.
  */
-function retryTime(item: LedgerItem, now: Date, timings: Timings): Date {
+function retryTime(item: LedgerItem, { cause }: Ending, now: Date, timings: Timings): Date {
   const byBackoff = later(now, backoffSeconds(item.attempts + 1, item.connection, timings))
   const end = item.published?.expiresAt
+  // A session dies of silence: unless there is more to it, the next tick asks again, or begins another.
+  if (end === null && cause === undefined) {
+    return earliest(byBackoff, later(now, timings.keepAliveSeconds)) ?? byBackoff
+  }
   if (!end || end <= now) return byBackoff
   return earliest(byBackoff, later(now, (end.getTime() - now.getTime()) / 4000)) ?? byBackoff
 }

@@ -23,6 +23,8 @@ export interface Timings {
   readonly storeRetrySeconds: number
   /** Waits after the first, second, … failed attempt; the last one repeats. */
   readonly backoffSeconds: readonly number[]
+  /** Silence after which a session is asked to live on: less than the time between two ticks. */
+  readonly keepAliveSeconds: number
   /** How long consumers may keep a token in a cache: a superseded session is ended only after this. */
   readonly overlapSeconds: number
   /** Secrets Manager keeps 100 versions younger than this. */
@@ -31,7 +33,8 @@ export interface Timings {
 
 /**
  * What is used on AWS. The overlap is the cache of the Parameters and Secrets extension (300 s by
- * default and at most); the window is Secrets Manager's 24 h.
+ * default and at most); the window is Secrets Manager's 24 h. Ticks come once a minute, give or take
+ * some seconds, and each of them is to find a session silent.
  */
 export const defaultTimings: Timings = {
   marginFloorSeconds: 600,
@@ -43,6 +46,7 @@ export const defaultTimings: Timings = {
   escrowAfterSeconds: 1,
   storeRetrySeconds: 0.25,
   backoffSeconds: [60, 120, 240, 480, 900],
+  keepAliveSeconds: 45,
   overlapSeconds: 300,
   versionWindowSeconds: 86_400,
 }

@@ -158,7 +158,7 @@ export interface Vendor {
   readonly enrollmentSteps: readonly string[]
   /** TLS material among the enrolled fields. @throws {ConfigError} of the wrong shape, naming the field */
   readonly tlsMaterial?: (credential: Credential) => TlsMaterial
-  /** How long a kept-alive session lives without a call, in seconds; only for vendors with `keepAlive`. */
+  /** How long a kept-alive session lives without a call, in seconds, two ticks at least; only for vendors with `keepAlive`. */
   readonly idleSeconds?: number
   /** @throws {ConfigError} a credential of the wrong shape, naming the field */
   readonly connect: (connection: Connection, credential: Credential, http: Http) => VendorClient

@@ -66,6 +66,31 @@ export async function createAuthority(
   }
 }
 
+/**
+ * A server's certificate that is its own authority, as Kaspersky Security Center makes them: trusted
+ * by itself, so marked as an authority too.
+ */
+export async function createSelfSigned(commonName: string, now: Date): Promise<IssuedCertificate> {
+  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: `CN=${commonName}`,
+    keys,
+    signingAlgorithm: algorithm,
+    ...validity(now, DEFAULT_VALID_DAYS),
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(
+        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.digitalSignature,
+        true,
+      ),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      loopbackNames(),
+    ],
+  })
+  return issued(certificate, keys.privateKey)
+}
+
 async function issue(
   root: x509.X509Certificate,
   signingKey: webcrypto.CryptoKey,
@@ -89,11 +114,18 @@ async function issue(
       ...(usage === 'server' ? [loopbackNames()] : []),
     ],
   })
-  const pkcs8 = await crypto.subtle.exportKey('pkcs8', keys.privateKey)
+  return issued(leaf, keys.privateKey)
+}
+
+async function issued(
+  certificate: x509.X509Certificate,
+  privateKey: webcrypto.CryptoKey,
+): Promise<IssuedCertificate> {
+  const pkcs8 = await crypto.subtle.exportKey('pkcs8', privateKey)
   return {
     key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY'),
-    cert: pem(leaf),
-    fingerprint: createHash('sha256').update(new Uint8Array(leaf.rawData)).digest('base64'),
+    cert: pem(certificate),
+    fingerprint: createHash('sha256').update(new Uint8Array(certificate.rawData)).digest('base64'),
   }
 }
 

@@ -1,10 +1,12 @@
-import type { Simulator } from './simulators/simulator.ts'
+import type { Simulator, SimulatorOptions } from './simulators/simulator.ts'
 
 /** One connection of local mode: how it is configured, and how a consumer would use its token. */
 export interface DemoConnection {
   readonly id: string
   /** Vendor id, and name of its simulator. */
   readonly vendor: string
+  /** How its simulator is started, e.g. with a fault for good that makes the vendor behave otherwise. */
+  readonly simulator?: Pick<SimulatorOptions, 'fault'>
   /** The entry for `connections.json`, given the running simulator. */
   readonly configure: (simulator: Simulator) => Record<string, unknown>
   /** Credential fields to enroll, of those that the simulator hands out. */
@@ -12,6 +14,13 @@ export interface DemoConnection {
   /** A cheap call that a consumer would make. */
   readonly call: (simulator: Simulator) => { method: 'GET' | 'POST'; url: string; json?: unknown }
 }
+
+/** What a consumer of Security Center asks, whatever its session leads to. */
+const ping: DemoConnection['call'] = ({ url }) => ({
+  method: 'POST',
+  url: `${url}/api/v1.0/Session.Ping`,
+  json: {},
+})
 
 /** One of every vendor, and of every way to use it that behaves differently. */
 export const demoConnections: readonly DemoConnection[] = [
@@ -46,5 +55,31 @@ export const demoConnections: readonly DemoConnection[] = [
       method: 'GET',
       url: `${url}/api/fdm/latest/operational/systeminfo/default`,
     }),
+  },
+  {
+    id: 'ksc-demo',
+    vendor: 'kaspersky-security-center',
+    configure: ({ url, ca }) => ({ url, tls: { ca } }),
+    enroll: ['username', 'password', 'internal'],
+    call: ping,
+  },
+  {
+    id: 'ksc-gateway-demo',
+    vendor: 'kaspersky-security-center',
+    configure: ({ url, ca, credential: { slaveServerId, hostId } }) => ({
+      url,
+      path: [{ secondaryServer: slaveServerId }, { agent: hostId }],
+      tls: { ca },
+    }),
+    enroll: ['username', 'password', 'internal'],
+    call: ping,
+  },
+  {
+    id: 'ksc-totp-demo',
+    vendor: 'kaspersky-security-center',
+    simulator: { fault: 'second-factor' },
+    configure: ({ url, ca }) => ({ url, tls: { ca } }),
+    enroll: ['username', 'password', 'totpSecret'],
+    call: ping,
   },
 ]

@@ -74,7 +74,10 @@ export async function startLocalMode(options: LocalModeOptions): Promise<LocalMo
 
   const demos = await Promise.all(
     demoConnections.map(async (demo) => {
-      const simulator = await simulators[demo.vendor as keyof typeof simulators].start({ speed })
+      const simulator = await simulators[demo.vendor as keyof typeof simulators].start({
+        ...demo.simulator,
+        speed,
+      })
       const configuration = { id: demo.id, vendor: demo.vendor, ...demo.configure(simulator) }
       return { demo, simulator, configuration }
     }),
@@ -140,6 +143,7 @@ export function compressed(timings: Timings, speed: number): Timings {
     ...timings,
     marginFloorSeconds: timings.marginFloorSeconds / speed,
     backoffSeconds: timings.backoffSeconds.map((seconds) => seconds / speed),
+    keepAliveSeconds: timings.keepAliveSeconds / speed,
     overlapSeconds: timings.overlapSeconds / speed,
     versionWindowSeconds: timings.versionWindowSeconds / speed,
   }

@@ -7,6 +7,8 @@ import { tick } from '../../lib/core/tick.ts'
 import type { Vendor } from '../../lib/core/vendor.ts'
 import { ciscoFtd } from '../../lib/vendors/cisco-ftd.ts'
 import { kasperskyMdr } from '../../lib/vendors/kaspersky-mdr.ts'
+import { kasperskySecurityCenter } from '../../lib/vendors/kaspersky-security-center.ts'
+import { fakeKsc } from './fake-ksc.ts'
 import { type FakeVendor, fakeFtd, fakeMdr } from './fake-vendors.ts'
 import {
   manualClock,
@@ -108,5 +110,16 @@ export function ftdWorld(options: Record<string, unknown> = {}) {
   }
   const made = world(ciscoFtd, connection, (now) => fakeFtd(now))
   made.enroll({ username: 'api', password: 'made-up-1' })
+  return made
+}
+
+export function kscWorld(options: Record<string, unknown> = {}) {
+  const connection = {
+    id: 'ksc-hq',
+    vendor: 'kaspersky-security-center',
+    options: { url: 'https://ksc.example.com:13299', ...options },
+  }
+  const made = world(kasperskySecurityCenter, connection, (now) => fakeKsc(now))
+  made.enroll({ username: 'openapi', password: 'made-up-1' })
   return made
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createAuthority } from '../certificate.ts'
+import { createAuthority, createSelfSigned } from '../certificate.ts'
 import { answerControl, isControl } from './controls.ts'
 import { createFaults, standingFault } from './faults.ts'
 import { type Reply, type Request, serve } from './http-server.ts'
@@ -16,10 +16,10 @@ import type { Simulator, SimulatorKind, SimulatorOptions } from './simulator.ts'
  * @throws {Error} the port is taken
  */
 export async function host<R extends Rules>(
-  { id: vendor, faults: catalogue, operations }: Omit<SimulatorKind, 'start'>,
+  { id: vendor, faults: catalogue, operations, selfSigned }: Omit<SimulatorKind, 'start'>,
   makeRules: (bench: Bench) => R | Promise<R>,
   options: SimulatorOptions,
-): Promise<{ simulator: Simulator; rules: R }> {
+): Promise<{ simulator: Simulator; rules: R; reserve?: Reserve }> {
   const { port = 0, plain = false, speed = 1, random = randomBytes } = options
   const now = options.now ?? (() => new Date())
   if (!(speed > 0 && Number.isFinite(speed))) {
@@ -51,19 +51,47 @@ export async function host<R extends Rules>(
     inject: faults.inject,
     clearFaults: faults.clear,
   }
-  const identity = plain ? undefined : await serverIdentity(vendor)
+  const [identity, spare] = plain ? [] : await serverIdentities(vendor, selfSigned === true)
   const server = await serve(port, identity?.tls, (request) =>
-    isControl(request) ? answerControl(request, facts, rules.controls) : answerVendor(request),
+    isControl(request) ? answerControl(request, facts, controls) : answerVendor(request),
   )
+  const reserve = spare && { pin: spare.pin, show: () => server.show(spare.tls) }
+  const controls = {
+    ...rules.controls,
+    ...(reserve && {
+      'POST reserve-certificate': () => {
+        reserve.show()
+        return { pin: reserve.pin }
+      },
+    }),
+  }
   const simulator = {
     vendor,
     url: server.url,
     credential: rules.credential,
-    ...(identity && { ca: identity.ca, pin: identity.pin }),
+    ...(identity && { ca: identity.ca + (spare?.ca ?? ''), pin: identity.pin }),
     ...facts,
     close: server.close,
   }
-  return { simulator, rules }
+  return { simulator, rules, ...(reserve && { reserve }) }
+}
+
+/** A certificate that the server can show instead of its first, to those who connect from then on. */
+export interface Reserve {
+  readonly pin: string
+  readonly show: () => void
+}
+
+async function serverIdentities(vendor: string, selfSigned: boolean) {
+  if (!selfSigned) return [await serverIdentity(vendor)]
+  // Of two names, for some clients know only the first of a name among the certificates they trust.
+  const current = createSelfSigned(`simulated ${vendor}`, new Date())
+  const spare = createSelfSigned(`simulated ${vendor} reserve`, new Date())
+  return (await Promise.all([current, spare])).map(({ key, cert, fingerprint }) => ({
+    tls: { key, cert },
+    ca: cert,
+    pin: `sha256/${fingerprint}`,
+  }))
 }
 
 async function serverIdentity(vendor: string) {

@@ -33,10 +33,14 @@ export type Delivery =
   | { readonly kind: 'truncate' }
   | { readonly kind: 'delay'; readonly ms: number }
   | { readonly kind: 'trickle'; readonly ms: number }
+  /** In chunks, without a Content-Length. */
+  | { readonly kind: 'chunked' }
 
 export interface HttpServer {
   /** Origin, e.g. `https://127.0.0.1:8443`. */
   readonly url: string
+  /** Shows another certificate to those who connect from now on. */
+  show(tls: TlsOptions): void
   close(): Promise<void>
 }
 
@@ -90,6 +94,9 @@ export async function serve(
   const { port: bound } = server.address() as AddressInfo
   return {
     url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${bound}`,
+    show(other) {
+      if ('setSecureContext' in server) server.setSecureContext(other)
+    },
     async close() {
       for (const timer of timers) clearTimeout(timer)
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
@@ -165,8 +172,15 @@ async function send(
     ...(reply.json === undefined ? {} : { 'content-type': 'application/json' }),
     ...reply.headers,
     // RFC 9110, section 8.6: none with 204.
-    ...(status === 204 ? {} : { 'content-length': String(body.length) }),
+    ...(status === 204 || delivery?.kind === 'chunked'
+      ? {}
+      : { 'content-length': String(body.length) }),
   })
+  if (delivery?.kind === 'chunked') {
+    response.write(body.subarray(0, body.length >> 1))
+    response.end(body.subarray(body.length >> 1))
+    return
+  }
   if (delivery?.kind === 'truncate') {
     // Headers and half a body leave together, so that the client is surely left in mid-body.
     response.write(body.subarray(0, body.length >> 1), () => response.socket?.destroy())

@@ -1,8 +1,10 @@
 import { ciscoFtd } from './cisco-ftd.ts'
 import { kasperskyMdr } from './kaspersky-mdr.ts'
+import { kasperskySecurityCenter } from './kaspersky-security-center.ts'
 
 /** Every vendor that can be simulated, by its id. A new one is a file and a row. */
 export const simulators = {
   'kaspersky-mdr': kasperskyMdr,
   'cisco-ftd': ciscoFtd,
+  'kaspersky-security-center': kasperskySecurityCenter,
 } as const

@@ -75,5 +75,7 @@ export interface SimulatorKind<S extends Simulator = Simulator> {
   readonly faults: FaultCatalogue
   /** What a fault's `on` may name: single operations, and groups of them such as `grant`. */
   readonly operations: readonly string[]
+  /** The server's certificate is its own authority, and a reserve waits beside it. */
+  readonly selfSigned?: true
   start(options?: SimulatorOptions): Promise<S>
 }
