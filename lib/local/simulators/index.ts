@@ -1,8 +1,10 @@
 import { ciscoFtd } from './cisco-ftd.ts'
+import { code42Incydr } from './code42-incydr.ts'
 import { kasperskyMdr } from './kaspersky-mdr.ts'
 
 /** Every vendor that can be simulated, by its id. A new one is a file and a row. */
 export const simulators = {
   'kaspersky-mdr': kasperskyMdr,
   'cisco-ftd': ciscoFtd,
+  'code42-incydr': code42Incydr,
 } as const
