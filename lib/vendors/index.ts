@@ -1,5 +1,6 @@
 import type { Vendor, VendorTable } from '../core/vendor.ts'
 import { ciscoFtd } from './cisco-ftd.ts'
+import { code42Incydr } from './code42-incydr.ts'
 import { kasperskyMdr } from './kaspersky-mdr.ts'
 
 function byId(...all: readonly Vendor[]): VendorTable {
@@ -7,4 +8,4 @@ function byId(...all: readonly Vendor[]): VendorTable {
 }
 
 /** Every vendor that is known. A new one is one file and one word here. */
-export const vendors: VendorTable = byId(kasperskyMdr, ciscoFtd)
+export const vendors: VendorTable = byId(kasperskyMdr, ciscoFtd, code42Incydr)
