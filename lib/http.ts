@@ -18,10 +18,27 @@ const connectTimeoutMs = 10_000
 /** How the server is recognised, and what it is shown. */
 export type Transport = InferOutput<typeof Tls> & TlsMaterial
 
+/**
+ * What a connection's TLS consists of. Configuration wins over what was enrolled: a configured `ca`
+ * replaces the enrolled one, and configured pins are the whole proof, so that a self-signed
+ * certificate may be pinned whatever name it bears.
+ */
+export function transport(
+  tls: InferOutput<typeof Tls> = {},
+  material: TlsMaterial = {},
+): Transport {
+  const { ca, ...client } = material
+  return { ...client, ...(ca === undefined || tls.pins !== undefined ? {} : { ca }), ...tls }
+}
+
 /** A connection to one origin. */
 interface Line {
   readonly client: Client
   isConnected: boolean
+  hasAnswered: boolean
+  protocol?: string | null
+  /** Code of the socket's own error: undici reports only that the socket was closed. */
+  brokenBy?: unknown
   peerNotAfter?: Date
 }
 
@@ -32,6 +49,10 @@ interface Line {
  *     before the connection stands  → TransportError, sent 'no'
  *     afterwards                    → TransportError, sent 'maybe'
  *     body over 1 MiB, or encoded   → ResponseError
+ *
+ * With TLS 1.3 a server looks at the client certificate when the client is already done and has sent
+ * its request. Its alert then still means 'no': no request is processed before the server is done, too
+ * (RFC 8446, section 4.4.4 and appendix A.2).
  *
  * @param tls how to recognise servers; public authorities by default
  */
@@ -46,12 +67,7 @@ export function createHttp(tls: Transport = {}): Http {
         return await exchange(line, url, call)
       } catch (error) {
         if (isRotatorError(error)) throw error
-        const where = `${call.name} at ${url.host}`
-        throw line.isConnected
-          ? new TransportError(`no answer from ${where}: ${reason(error)}`, 'maybe', {
-              cause: error,
-            })
-          : new TransportError(`could not reach ${where}: ${reason(error)}`, 'no', { cause: error })
+        throw transportError(error, line, `${call.name} at ${url.host}`)
       }
     },
     async close() {
@@ -60,17 +76,39 @@ export function createHttp(tls: Transport = {}): Http {
   }
 }
 
+function transportError(error: unknown, line: Line, where: string): TransportError {
+  const alert = alerts.find((code) => code === line.brokenBy || code === codeOf(error))
+  const inHandshake = line.protocol === 'TLSv1.3' && !line.hasAnswered
+  if (alert !== undefined && (!line.isConnected || inHandshake)) {
+    const what = `${where} refused the client certificate by a TLS alert (${alert})`
+    return new TransportError(what, 'no', { cause: error, refused: 'client-certificate' })
+  }
+  return line.isConnected
+    ? new TransportError(`no answer from ${where}: ${reason(error)}`, 'maybe', { cause: error })
+    : new TransportError(`could not reach ${where}: ${reason(error)}`, 'no', { cause: error })
+}
+
 function openLine(origin: string, tls: Transport): Line {
   const connect: BuildConnector.connector = (options, callback) => {
     connector(tls)(options, (...[error, socket]) => {
       line.isConnected = error === null
+      line.hasAnswered = false
+      line.brokenBy = undefined
       if (error !== null) return callback(error, null)
+      socket.once('error', (broken) => {
+        line.brokenBy = codeOf(broken)
+      })
+      line.protocol = (socket as Partial<TLSSocket>).getProtocol?.() ?? null
       const { valid_to } = (socket as Partial<TLSSocket>).getPeerCertificate?.() ?? {}
       if (valid_to !== undefined) line.peerNotAfter = new Date(valid_to)
       callback(null, socket)
     })
   }
-  const line: Line = { client: new Client(origin, { connect, pipelining: 1 }), isConnected: false }
+  const line: Line = {
+    client: new Client(origin, { connect, pipelining: 1 }),
+    isConnected: false,
+    hasAnswered: false,
+  }
   return line
 }
 
@@ -96,6 +134,7 @@ async function exchange(line: Line, url: URL, call: HttpRequest): Promise<HttpAn
     // The two above restart with every byte; this one does not.
     signal: AbortSignal.timeout(milliseconds),
   })
+  line.hasAnswered = true
   const received = Object.fromEntries(
     Object.entries(answer.headers).map(([key, value]) => [key, [value ?? ''].flat().join(', ')]),
   )
@@ -153,7 +192,8 @@ function connector(tls: Transport): BuildConnector.connector {
     minVersion: 'TLSv1.2',
     // A resumed session would show no certificate to compare.
     maxCachedSessions: 0,
-    ...(ca === undefined ? {} : { ca }),
+    // A certificate named as trusted is trusted, self-signed or not: a device's own need not be a root.
+    ...(ca === undefined ? {} : { ca, allowPartialTrustChain: true }),
     ...(serverName === undefined ? {} : { servername: serverName }),
     ...(clientCertificate === undefined
       ? {}
@@ -188,10 +228,27 @@ function matches(socket: TLSSocket, pins: readonly string[]): boolean {
 
 /** What went wrong, by code: messages of network libraries may hold the URL. */
 function reason(error: unknown): string {
-  const { code, name } = error as { code?: unknown; name?: unknown }
-  const known = typeof code === 'string' ? code : typeof name === 'string' ? name : 'unknown'
+  const { name } = error as { name?: unknown }
+  const known = codeOf(error) ?? (typeof name === 'string' ? name : 'unknown')
   return reasons[known] ?? known
 }
+
+function codeOf(error: unknown): string | undefined {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? code : undefined
+}
+
+/** Alerts about the client's certificate (RFC 8446, section 6.2), under the names that OpenSSL gives them. */
+const alerts = [
+  'ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE',
+  'ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE',
+  'ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED',
+  'ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED',
+  'ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN',
+  'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA',
+  'ERR_SSL_TLSV1_ALERT_ACCESS_DENIED',
+  'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
+]
 
 const reasons: Readonly<Record<string, string>> = {
   ERR_PIN_MISMATCH:
@@ -203,6 +260,8 @@ const reasons: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'connecting took too long',
   UND_ERR_HEADERS_TIMEOUT: 'it took too long',
   UND_ERR_BODY_TIMEOUT: 'its body took too long',
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE:
+    'the server ended the TLS handshake (handshake_failure): it may want a client certificate, or other ciphers',
   UND_ERR_SOCKET: 'the connection was closed before the answer was whole',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the answer was cut short',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is self-signed; configure tls.ca or tls.pins',
