@@ -5,6 +5,8 @@ export interface DemoConnection {
   readonly id: string
   /** Vendor id, and name of its simulator. */
   readonly vendor: string
+  /** A fault that its simulator shows at each call, where that makes another variant. */
+  readonly fault?: string
   /** The entry for `connections.json`, given the running simulator. */
   readonly configure: (simulator: Simulator) => Record<string, unknown>
   /** Credential fields to enroll, of those that the simulator hands out. */
@@ -47,4 +49,28 @@ export const demoConnections: readonly DemoConnection[] = [
       url: `${url}/api/fdm/latest/operational/systeminfo/default`,
     }),
   },
+  {
+    id: 'kics-demo',
+    vendor: 'kics-for-networks',
+    configure: kics('/kics/api'),
+    enroll: ['pfx', 'pfxPassword'],
+    call: ({ url }) => ({ method: 'GET', url: `${url}/kics/api/v3/about` }),
+  },
+  {
+    id: 'kics-certificate-demo',
+    vendor: 'kics-for-networks',
+    fault: 'no-refresh-token',
+    configure: kics('/kics4net/api'),
+    enroll: ['certificate', 'privateKey', 'serverCertificate'],
+    call: ({ url }) => ({
+      method: 'POST',
+      url: `${url}/kics4net/api/v4/devices/query`,
+      json: { filter: [], sort: [], offset: 0, limit: 1 },
+    }),
+  },
 ]
+
+/** The server is recognised by the certificate that its package brought, so nothing more is configured. */
+function kics(prefix: string): DemoConnection['configure'] {
+  return ({ url }) => ({ url: `${url}${prefix}`, tokenUrl: `${url}${prefix}/auth/v4/token` })
+}

@@ -5,7 +5,7 @@ import { createFaults, standingFault } from './faults.ts'
 import { type Reply, type Request, serve } from './http-server.ts'
 import { distort, intercept } from './network-faults.ts'
 import { createRefreshChains } from './refresh-chains.ts'
-import type { Bench, Call, Rules, Tally } from './rules.ts'
+import type { Bench, Call, Rules, ServerIdentity, Tally } from './rules.ts'
 import type { Simulator, SimulatorKind, SimulatorOptions } from './simulator.ts'
 
 /**
@@ -31,7 +31,8 @@ export async function host<R extends Rules>(
   const tally = emptyTally()
   const chains = createRefreshChains()
   const lifetime = (seconds: number): number => Math.max(1, Math.round(seconds / speed))
-  const rules = await makeRules({ tally, chains, now, random, lifetime })
+  const fault: Bench['fault'] = (kind, operation) => faults.strikes(kind, [operation])
+  const rules = await makeRules({ tally, chains, now, random, lifetime, fault })
 
   async function answerVendor(request: Request): Promise<Reply> {
     const endpoint = rules.route(request)
@@ -51,8 +52,8 @@ export async function host<R extends Rules>(
     inject: faults.inject,
     clearFaults: faults.clear,
   }
-  const identity = plain ? undefined : await serverIdentity(vendor)
-  const server = await serve(port, identity?.tls, (request) =>
+  const identity = plain ? undefined : (rules.identity ?? (await serverIdentity(vendor)))
+  const server = await serve(port, identity, (request) =>
     isControl(request) ? answerControl(request, facts, rules.controls) : answerVendor(request),
   )
   const simulator = {
@@ -66,7 +67,7 @@ export async function host<R extends Rules>(
   return { simulator, rules }
 }
 
-async function serverIdentity(vendor: string) {
+async function serverIdentity(vendor: string): Promise<ServerIdentity> {
   // Peers check certificates with their own clocks, so never with a simulated one.
   const authority = await createAuthority(`token-rotator simulator of ${vendor}`, new Date())
   const { key, cert, fingerprint } = await authority.issue({
