@@ -37,8 +37,8 @@ interface Line {
   isConnected: boolean
   hasAnswered: boolean
   protocol?: string | null
-  /** Code of the socket's own error: undici reports only that the socket was closed. */
-  brokenBy?: unknown
+  /** Alert that ended the connection: undici reports only that the socket was closed. */
+  alert?: string | undefined
   peerNotAfter?: Date
 }
 
@@ -77,9 +77,9 @@ export function createHttp(tls: Transport = {}): Http {
 }
 
 function transportError(error: unknown, line: Line, where: string): TransportError {
-  const alert = alerts.find((code) => code === line.brokenBy || code === codeOf(error))
+  const alert = line.alert ?? alertOf(error)
   const inHandshake = line.protocol === 'TLSv1.3' && !line.hasAnswered
-  if (alert !== undefined && (!line.isConnected || inHandshake)) {
+  if (alert !== undefined && alert !== handshakeFailure && (!line.isConnected || inHandshake)) {
     const what = `${where} refused the client certificate by a TLS alert (${alert})`
     return new TransportError(what, 'no', { cause: error, refused: 'client-certificate' })
   }
@@ -93,10 +93,10 @@ function openLine(origin: string, tls: Transport): Line {
     connector(tls)(options, (...[error, socket]) => {
       line.isConnected = error === null
       line.hasAnswered = false
-      line.brokenBy = undefined
+      line.alert = undefined
       if (error !== null) return callback(error, null)
       socket.once('error', (broken) => {
-        line.brokenBy = codeOf(broken)
+        line.alert = alertOf(broken)
       })
       line.protocol = (socket as Partial<TLSSocket>).getProtocol?.() ?? null
       const { valid_to } = (socket as Partial<TLSSocket>).getPeerCertificate?.() ?? {}
@@ -228,27 +228,37 @@ function matches(socket: TLSSocket, pins: readonly string[]): boolean {
 
 /** What went wrong, by code: messages of network libraries may hold the URL. */
 function reason(error: unknown): string {
-  const { name } = error as { name?: unknown }
-  const known = codeOf(error) ?? (typeof name === 'string' ? name : 'unknown')
+  const { code, name } = error as { code?: unknown; name?: unknown }
+  const known =
+    alertOf(error) ??
+    (typeof code === 'string' ? code : typeof name === 'string' ? name : 'unknown')
   return reasons[known] ?? known
 }
 
-function codeOf(error: unknown): string | undefined {
-  const { code } = error as { code?: unknown }
-  return typeof code === 'string' ? code : undefined
+/**
+ * The alert that a TLS error stands for, if it is among those below. OpenSSL counts alerts from 1000;
+ * Node gives the error now a code of its own, now EPROTO, but always OpenSSL's number in its message.
+ */
+function alertOf(error: unknown): string | undefined {
+  const { message } = error as { message?: unknown }
+  const [, hex] = /:error:0A000([0-9A-F]{3}):/.exec(String(message)) ?? []
+  return hex === undefined ? undefined : alerts[Number.parseInt(hex, 16) - 1000]
 }
 
-/** Alerts about the client's certificate (RFC 8446, section 6.2), under the names that OpenSSL gives them. */
-const alerts = [
-  'ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE',
-  'ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE',
-  'ERR_SSL_SSLV3_ALERT_CERTIFICATE_REVOKED',
-  'ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED',
-  'ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN',
-  'ERR_SSL_TLSV1_ALERT_UNKNOWN_CA',
-  'ERR_SSL_TLSV1_ALERT_ACCESS_DENIED',
-  'ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED',
-]
+const handshakeFailure = 'handshake_failure'
+
+/** Alerts about the client's certificate (RFC 8446, section 6.2), and what 1.2 has for a missing one. */
+const alerts: Readonly<Record<number, string>> = {
+  40: handshakeFailure,
+  42: 'bad_certificate',
+  43: 'unsupported_certificate',
+  44: 'certificate_revoked',
+  45: 'certificate_expired',
+  46: 'certificate_unknown',
+  48: 'unknown_ca',
+  49: 'access_denied',
+  116: 'certificate_required',
+}
 
 const reasons: Readonly<Record<string, string>> = {
   ERR_PIN_MISMATCH:
@@ -260,7 +270,7 @@ const reasons: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'connecting took too long',
   UND_ERR_HEADERS_TIMEOUT: 'it took too long',
   UND_ERR_BODY_TIMEOUT: 'its body took too long',
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE:
+  [handshakeFailure]:
     'the server ended the TLS handshake (handshake_failure): it may want a client certificate, or other ciphers',
   UND_ERR_SOCKET: 'the connection was closed before the answer was whole',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the answer was cut short',

@@ -9,6 +9,7 @@ import {
   kicsForNetworks as kind,
 } from '../../lib/local/simulators/kics-for-networks.ts'
 import { kicsForNetworks } from '../../lib/vendors/kics-for-networks.ts'
+import * as packages from './kics-for-networks.packages.ts'
 import {
   byCertificate,
   byRefresh,
@@ -275,22 +276,15 @@ test('a superseded certificate, by status and by alert, and a host out of reach 
       /^auth\/token at 127\.0\.0\.1:\d+ refused the client certificate by a TLS alert .*: its package was superseded, or its connector deleted \(certificate_refused\)$/,
     )
   }
+  const muchLater = { ...call(), now: new Date('2100-01-01T00:00:00Z') }
+  const ended = await failureOf(grantOf(former(), 'certificate').request({}, muchLater))
+  expect(ended.message).toMatch(/; it ended at 20\d\d-.*Z \(certificate_refused\)$/)
   await expect(byCertificate(client())).resolves.toMatchObject({ grant: 'certificate' })
 
   const nowhere = clientOf(connectionOf('https://127.0.0.1:1'), credential)
   const outOfReach = await failureOf(byCertificate(nowhere))
   expect(outOfReach).toMatchObject({ code: 'ERR_TRANSPORT', sent: 'no' })
   expect(outOfReach.message).toMatch(/^could not reach auth\/token at 127\.0\.0\.1:1: /)
-})
-
-test('an alert to a certificate that has ended says when it did', async () => {
-  const superseded = { ...credential }
-  credential = stored(await kics.newPackage())
-  kics.inject({ kind: 'certificate-alert', times: 'always' })
-  const grant = grantOf(clientOf(connectionOf(kics.url), superseded), 'certificate')
-  const muchLater = { ...call(), now: new Date('2100-01-01T00:00:00Z') }
-  const error = await failureOf(grant.request({}, muchLater))
-  expect(error.message).toMatch(/; it ended at 20\d\d-.*Z \(certificate_refused\)$/)
 })
 
 test('where the listener requires a certificate the connector’s is shown', async () => {
@@ -451,10 +445,9 @@ test.each([
 })
 
 test('a key of another certificate is refused', async () => {
-  const { privateKey } = await kics.newPackage()
-  const former = { ...credential, privateKey }
-  credential = stored(await kics.newPackage())
-  expect(() => kicsForNetworks.tlsMaterial?.(former)).toThrow(foreign)
+  const fields = { pfx: packages.modern, pfxPassword: 'made-up' }
+  const { privateKey } = (await kicsForNetworks.prepare?.(fields)) ?? {}
+  expect(() => kicsForNetworks.tlsMaterial?.({ ...credential, privateKey })).toThrow(foreign)
 })
 
 test.each([
