@@ -421,6 +421,7 @@ test('no failure shows a token, nor the query that holds one', async () => {
 })
 
 const foreign = 'privateKey: does not belong to certificate; allowed is its own key'
+const hollow = '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----'
 const encrypted =
   '-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n'
 
@@ -428,13 +429,11 @@ test.each([
   ['certificate: is missing or no PEM text', { certificate: undefined }],
   ['certificate: is missing or no PEM text', { certificate: 'made-up' }],
   ['certificate: is missing or no PEM text', { certificate: 1 }],
-  [
-    'certificate: is missing or no PEM text',
-    { certificate: '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----' },
-  ],
+  ['certificate: is missing or no PEM text', { certificate: hollow }],
   ['privateKey: is missing, encrypted or no PEM text', { privateKey: undefined }],
   ['privateKey: is missing, encrypted or no PEM text', { privateKey: encrypted }],
   ['serverCertificate: has the wrong shape', { serverCertificate: 'made-up' }],
+  ['serverCertificate: has the wrong shape', { serverCertificate: hollow }],
   ['pfx: is a package that was not converted', { pfx: 'MAA=' }],
   ['pfxPassword: is of use at enrollment only', { pfxPassword: 'made-up' }],
 ])('a credential of the wrong shape is told by its field: %s', (message, odd) => {
