@@ -79,18 +79,20 @@ export function createHttp(tls: Transport = {}): Http {
 function transportError(error: unknown, line: Line, where: string): TransportError {
   const alert = line.alert ?? alertOf(error)
   const inHandshake = line.protocol === 'TLSv1.3' && !line.hasAnswered
+  const cause = new NetworkError(error)
   if (alert !== undefined && alert !== handshakeFailure && (!line.isConnected || inHandshake)) {
     const what = `${where} refused the client certificate by a TLS alert (${alert})`
-    return new TransportError(what, 'no', { cause: error, refused: 'client-certificate' })
+    return new TransportError(what, 'no', { cause, refused: 'client-certificate' })
   }
   return line.isConnected
-    ? new TransportError(`no answer from ${where}: ${reason(error)}`, 'maybe', { cause: error })
-    : new TransportError(`could not reach ${where}: ${reason(error)}`, 'no', { cause: error })
+    ? new TransportError(`no answer from ${where}: ${reason(error)}`, 'maybe', { cause })
+    : new TransportError(`could not reach ${where}: ${reason(error)}`, 'no', { cause })
 }
 
 function openLine(origin: string, tls: Transport): Line {
+  const open = connector(tls)
   const connect: BuildConnector.connector = (options, callback) => {
-    connector(tls)(options, (...[error, socket]) => {
+    open(options, (...[error, socket]) => {
       line.isConnected = error === null
       line.hasAnswered = false
       line.alert = undefined
@@ -139,7 +141,8 @@ async function exchange(line: Line, url: URL, call: HttpRequest): Promise<HttpAn
     Object.entries(answer.headers).map(([key, value]) => [key, [value ?? ''].flat().join(', ')]),
   )
   if ((received['content-encoding'] ?? 'identity') !== 'identity') {
-    answer.body.destroy()
+    // Unread, it reports its own end as an error, which would end the process.
+    answer.body.on('error', () => undefined).destroy()
     throw new ResponseError(`${name} at ${host} sent a compressed body, which was not asked for`, {
       status: answer.statusCode,
     })
@@ -226,13 +229,26 @@ function matches(socket: TLSSocket, pins: readonly string[]): boolean {
   )
 }
 
-/** What went wrong, by code: messages of network libraries may hold the URL. */
+/**
+ * What went wrong, without what it went wrong with: errors of network libraries quote the URL or, if
+ * an answer cannot be parsed, the answer itself.
+ */
+class NetworkError extends Error {
+  override readonly name = 'NetworkError'
+
+  constructor(error: unknown) {
+    super(codeOf(error))
+  }
+}
+
 function reason(error: unknown): string {
+  const code = alertOf(error) ?? codeOf(error)
+  return reasons[code] ?? code
+}
+
+function codeOf(error: unknown): string {
   const { code, name } = error as { code?: unknown; name?: unknown }
-  const known =
-    alertOf(error) ??
-    (typeof code === 'string' ? code : typeof name === 'string' ? name : 'unknown')
-  return reasons[known] ?? known
+  return typeof code === 'string' ? code : typeof name === 'string' ? name : 'unknown'
 }
 
 /**
@@ -264,6 +280,7 @@ const reasons: Readonly<Record<string, string>> = {
   ERR_PIN_MISMATCH:
     'the certificate matches none of the configured pins; compare tls.pins with the certificate the device shows',
   ENOTFOUND: 'the host name is unknown (ENOTFOUND)',
+  EAI_AGAIN: 'the host name could not be looked up (EAI_AGAIN)',
   ECONNREFUSED: 'the connection was refused (ECONNREFUSED)',
   ECONNRESET: 'the connection was reset (ECONNRESET)',
   TimeoutError: 'it took too long',
@@ -274,6 +291,7 @@ const reasons: Readonly<Record<string, string>> = {
     'the server ended the TLS handshake (handshake_failure): it may want a client certificate, or other ciphers',
   UND_ERR_SOCKET: 'the connection was closed before the answer was whole',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the answer was cut short',
+  HTTPParserError: 'the answer is not HTTP',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'the certificate is self-signed; configure tls.ca or tls.pins',
   SELF_SIGNED_CERT_IN_CHAIN:
     'the certificate comes from an unknown authority; configure tls.ca or tls.pins',

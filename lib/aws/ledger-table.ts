@@ -6,13 +6,11 @@ import {
   QueryCommand,
 } from '@aws-sdk/client-dynamodb'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
+import { dueIndex } from '../core/documents.ts'
 import type { LedgerItem } from '../core/ledger.ts'
 import { decodeLedgerItem, encodeLedgerItem } from '../core/ledger-document.ts'
 import type { Ledger } from '../core/ports.ts'
 import { nameOf, storeCall } from './store-error.ts'
-
-/** Local index of the ledger table: a vendor's connections by when they are due. */
-export const dueIndex = 'due'
 
 /**
  * The ledger on a DynamoDB table: partition key `vendor`, sort key `connection`, local index `due`

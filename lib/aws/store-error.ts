@@ -26,7 +26,21 @@ export async function storeCall<T>(call: string, run: () => Promise<T>): Promise
     if (isRotatorError(error)) throw error
     const name = nameOf(error)
     const kind = name === 'LimitExceededException' ? 'limit' : denied.has(name) ? 'denied' : 'retry'
-    throw new StoreError(`${call} failed with ${name}`, kind, { cause: error })
+    throw new StoreError(`${call} failed with ${name}`, kind, { cause: new AwsCallError(error) })
+  }
+}
+
+/**
+ * What AWS or its SDK threw, without the message: a validation error quotes what was sent, a parser's
+ * what was received.
+ */
+class AwsCallError extends Error {
+  override readonly name = 'AwsCallError'
+
+  constructor(error: unknown) {
+    const { $metadata } = Object(error) as { $metadata?: { requestId?: string } }
+    const request = $metadata?.requestId === undefined ? '' : `, request ${$metadata.requestId}`
+    super(`${nameOf(error)}${request}`)
   }
 }
 

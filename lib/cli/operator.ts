@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { readConnections } from '../aws/environment.ts'
 import { awsPorts } from '../aws/ports.ts'
 import type { Connection } from '../core/connection.ts'
+import { ledgerTableName } from '../core/documents.ts'
 import { ConfigError, isRotatorError } from '../core/errors.ts'
 import { later } from '../core/renewal.ts'
 import type { Ports, Run } from '../core/run.ts'
@@ -18,9 +19,9 @@ export const operatorArguments = {
   },
   table: {
     type: 'string',
-    default: 'token-rotator-ledger',
+    default: ledgerTableName,
     valueHint: 'name',
-    description: 'the ledger table, as the stack prints it',
+    description: 'the ledger table',
   },
 } as const
 

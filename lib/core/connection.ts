@@ -85,6 +85,20 @@ export interface Connection {
   readonly renew?: v.InferOutput<typeof Renew>
 }
 
+/** One connection as it stands in `connections.json`: the vendor's options flat beside what is common. */
+export interface ConnectionProps {
+  /** Names the secrets, the ledger item and the metrics: 1 to 48 of a-z, 0-9 and -. */
+  readonly id: string
+  /** Id of a vendor, e.g. `kaspersky-mdr`. */
+  readonly vendor: string
+  /** How the vendor's server is recognised; by the public authorities if absent. */
+  readonly tls?: v.InferInput<typeof Tls>
+  /** When to renew, beside what expiry demands. */
+  readonly renew?: v.InferInput<typeof Renew>
+  /** The vendor's own options. */
+  readonly [option: string]: unknown
+}
+
 /** The schema of one connection of a vendor: what is common, and the vendor's own options, flat. */
 export function connectionSchema(vendor: VendorTable[string]) {
   return v.strictObject({
@@ -138,6 +152,11 @@ export function decodeConnections(
   return connections
 }
 
+/** The inverse of decoding, with the defaults filled in. */
+export function encodeConnection({ options, ...common }: Connection): ConnectionProps {
+  return { ...options, ...common }
+}
+
 function vendorOf(entry: unknown): string | undefined {
   const named = v.safeParse(v.looseObject({ vendor: v.string() }), entry)
   return named.success ? named.output.vendor : undefined
@@ -165,6 +184,15 @@ function decodeConnection(entry: unknown, at: string, vendors: VendorTable): Con
   }
 }
 
+/** What was found, fit to be shown: of a URL only scheme and host, for the rest may be a credential. */
+function shown(input: unknown): string {
+  const isUrl = typeof input === 'string' && URL.canParse(input) && new URL(input).host !== ''
+  if (!isUrl) return JSON.stringify(input).slice(0, 80)
+  const { protocol, host, href } = new URL(input)
+  const whole = `${protocol}//${host}/`
+  return JSON.stringify(href === whole ? input : `${whole}…`)
+}
+
 function firstIssue(
   at: string,
   issue: v.BaseIssue<unknown>,
@@ -186,7 +214,7 @@ function firstIssue(
       'is not an option of this vendor; check its spelling against the schema',
     )
   }
-  const found = issue.input === undefined ? 'nothing' : JSON.stringify(issue.input)?.slice(0, 80)
+  const found = issue.input === undefined ? 'nothing' : shown(issue.input)
   return new ConfigError(
     field,
     `found ${found}; ${issue.message.startsWith('allowed') ? issue.message : `allowed is ${issue.expected ?? issue.message}`}`,

@@ -57,9 +57,15 @@ export type Decision =
 export function decide(situation: Situation): Decision {
   const { connection, held, item, now, forced, timings } = situation
   const isDue = forced || now >= renewAt(connection, dated(held, item), timings)
-  if (!isDue && isTokenSet(held.tokens) && !isPublished(item, held)) return { do: 'publish' }
+  const unpublished = isTokenSet(held.tokens) && !isPublished(item, held)
+  if (!isDue && unpublished) return { do: 'publish' }
   if (item.retireAt !== undefined && now >= item.retireAt) return { do: 'retire' }
-  if (isDue) return renewal(situation)
+  if (isDue) {
+    const decision = renewal(situation)
+    // Nothing newer is to be had for now: what is held serves consumers as long as it lives.
+    const serves = unpublished && (held.tokens.expiresAt ?? now) > now
+    return decision.do === 'blocked' && serves ? { do: 'publish' } : decision
+  }
   const pulse = pulseAt(held.tokens, item, situation.idleSeconds)
   if (pulse !== undefined && now >= pulse) return { do: 'keep-alive' }
   return { do: 'skip', until: nextDue(situation) }

@@ -13,6 +13,12 @@ export function consumerSecretId(connection: string): string {
   return `token-rotator/${connection}/access-token`
 }
 
+/** Name of the ledger table; like the secrets' names it is fixed, so that commands find it. */
+export const ledgerTableName = 'token-rotator-ledger'
+
+/** Its local index: a vendor's connections by when they are due. */
+export const dueIndex = 'due'
+
 const Instant = v.pipe(
   v.string(),
   v.isoTimestamp('allowed is an ISO 8601 instant'),
@@ -198,12 +204,17 @@ export function isTokenSet(tokens: HeldTokens): tokens is TokenSet {
 }
 
 function parseJson(what: string, text: string): unknown {
+  let json: unknown
   try {
-    return JSON.parse(text)
+    json = JSON.parse(text)
   } catch {
     // The parser's own message quotes the text.
     throw new ConfigError(what, 'is not JSON; allowed is a JSON object of credential fields')
   }
+  if (Array.isArray(json)) {
+    throw new ConfigError(what, 'is a list; allowed is a JSON object of credential fields')
+  }
+  return json
 }
 
 function split(rest: Record<string, unknown> & StoredTokens) {

@@ -31,8 +31,14 @@ export async function enroll(
   const version = { versionId, text }
   const patience = { ...ports, deadline }
   const secretId = enrollmentSecretId(connection.id)
-  await untilDeadline(() => ports.secrets.put(secretId, version, 'current'), patience)
-  await ports.parameters.remove(escrowName(connection.id))
+  try {
+    await untilDeadline(() => ports.secrets.put(secretId, version, 'current'), patience)
+    await ports.parameters.remove(escrowName(connection.id))
+  } catch (error) {
+    // A lease that outlives its command would keep the next ticks away.
+    await ledger.commit(({ lease: _, ...rest }) => rest).catch(() => undefined)
+    throw error
+  }
   const now = ports.clock.now()
   const end = { now, dueAt: now, outcome: `enrolled ${vendor.id}`, failed: false }
   await ledger.commit((item) => ({ ...released(forgotten(item), end), requested: true }))

@@ -1,7 +1,15 @@
 import type { Decision } from './decide.ts'
 import type { Enrollment } from './documents.ts'
 import { describeError, GrantRefusedError, mayHaveSpent, TransportError } from './errors.ts'
-import { declared, fingerprint, refusedGrant, refusedIntent, withdrawn } from './ledger.ts'
+import {
+  declared,
+  extended,
+  fingerprint,
+  refusedGrant,
+  refusedIntent,
+  withdrawn,
+} from './ledger.ts'
+import { later } from './renewal.ts'
 import { type Context, callNow } from './run.ts'
 import type { TokenSet } from './vendor.ts'
 
@@ -32,8 +40,16 @@ export async function grant(
   const kind = probe ? 'probe' : 'first'
   const at = ports.clock.now()
   requireTime(context)
+  const leaseUntil = later(run.deadline, ports.timings.leaseGraceSeconds)
   await ledger.commit((item) =>
-    declared(item, { grant: grant.name, token, versionId, at, kind, refused: false }),
+    declared(extended(item, leaseUntil), {
+      grant: grant.name,
+      token,
+      versionId,
+      at,
+      kind,
+      refused: false,
+    }),
   )
   try {
     // Time may have stood still between the announcement and now; a late sending would meet another run's.

@@ -2,7 +2,7 @@ import type { Connection } from './connection.ts'
 import { LeaseHeldError } from './errors.ts'
 import { acquired, isLeased, type LedgerItem, newItem } from './ledger.ts'
 import type { Clock, Ledger } from './ports.ts'
-import { later, type Timings } from './renewal.ts'
+import { earliest, later, type Timings } from './renewal.ts'
 
 /** The item of a run that holds the lease. */
 export interface RunLedger {
@@ -21,7 +21,8 @@ export interface RunLedger {
 
 /**
  * Takes the lease by a conditional write, so that of two runs that start together one wins. It
- * outlasts the function's time-out, and whoever finds it expired may take it.
+ * lasts a minute; a grant that spends makes it outlast the function's time-out. Whoever finds it
+ * expired may take it.
  *
  * @returns `undefined` if another run holds it
  * @throws {StoreError}
@@ -37,8 +38,15 @@ export async function openLedger(
     newItem({ vendor: connection.vendor, connection: connection.id }, now)
   if (isLeased(found, now)) return undefined
 
-  const leaseUntil = later(deadline, timings.leaseGraceSeconds)
-  let item = revised(acquired(found, { runId, leaseUntil }), runId)
+  const end = earliest(deadline, later(now, timings.leaseSeconds)) ?? deadline
+  const leaseUntil = later(end, timings.leaseGraceSeconds)
+  let writes = 0
+  // Every write has a mark of its own: the store tells by it whether a repeated write was the first one.
+  const revised = (next: LedgerItem): LedgerItem => {
+    writes++
+    return { ...next, revision: next.revision + 1, writer: `${runId}#${writes}` }
+  }
+  let item = revised(acquired(found, { runId, leaseUntil }))
   if ((await ledger.write(item)) === 'conflict') return undefined
   return {
     get item() {
@@ -48,15 +56,11 @@ export async function openLedger(
       item = change(item)
     },
     async commit(change = (unchanged) => unchanged) {
-      const next = revised(change(item), runId)
+      const next = revised(change(item))
       if ((await ledger.write(next)) === 'conflict') {
         throw new LeaseHeldError('another run has taken over the lease; this one stops here')
       }
       item = next
     },
   }
-}
-
-function revised(item: LedgerItem, runId: string): LedgerItem {
-  return { ...item, revision: item.revision + 1, writer: runId }
 }

@@ -26,7 +26,7 @@ export interface LedgerItem {
   readonly connection: string
   /** Counts every write; each write names the one it follows, so no update is ever lost. */
   readonly revision: number
-  /** Run that wrote this revision. */
+  /** Run and write that made this revision; no two writes share it. */
   readonly writer: string
   /** Counts runs that held the lease. */
   readonly fence: number
@@ -109,6 +109,13 @@ export function isLeased(item: LedgerItem, now: Date): boolean {
 /** Takes the lease and counts the fence up. */
 export function acquired(item: LedgerItem, run: { runId: string; leaseUntil: Date }): LedgerItem {
   return { ...item, fence: item.fence + 1, lease: { runId: run.runId, expiresAt: run.leaseUntil } }
+}
+
+/** A run that is about to wait long keeps its lease as long. */
+export function extended(item: LedgerItem, leaseUntil: Date): LedgerItem {
+  return item.lease === undefined
+    ? item
+    : { ...item, lease: { ...item.lease, expiresAt: leaseUntil } }
 }
 
 /** Announces a spending grant, and marks the token as sent, before it is. */

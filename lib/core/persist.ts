@@ -2,7 +2,7 @@ import { type Enrollment, encodeEnrollment, encodeEscrow, enrollmentSecretId } f
 import { describeError, StoreError, TokenAtRiskError } from './errors.ts'
 import type { Clock, Parameters, SecretStore } from './ports.ts'
 import { escrowName } from './read-held.ts'
-import { later, type Timings } from './renewal.ts'
+import { earliest, later, type Timings } from './renewal.ts'
 import type { TokenSet } from './vendor.ts'
 
 /** Where a pair has arrived; `conflict`: another run has already written this version. */
@@ -14,6 +14,7 @@ export type Persisted = 'secret' | 'escrow' | 'conflict'
  *
  *     put ──ack──────────────────────────────► secret
  *      └─ 1 s without ack, or refused ─► escrow ─► escrow (put goes on until the deadline)
+ *         or another's version is there ─► escrow ─► conflict: the next look finds both
  *
  * @throws {TokenAtRiskError} neither took it in time
  */
@@ -37,8 +38,18 @@ export async function persist(
   })
   const version = { versionId: enrollment.versionId, text }
 
+  // Once the escrow has the pair, Secrets Manager gets a moment more: consumers are waiting.
+  let isSafe = false
+  const enough = later(clock.now(), timings.persistReserveSeconds / 4)
+  const patience = {
+    clock,
+    timings,
+    get deadline() {
+      return isSafe ? (earliest(enough, deadline) ?? deadline) : deadline
+    },
+  }
   let early: 'stored' | 'conflict' | undefined
-  const put = untilDeadline(() => secrets.put(secretId, version, 'pending'), context)
+  const put = untilDeadline(() => secrets.put(secretId, version, 'pending'), patience)
   const answered = put.then(
     (result) => {
       early = result
@@ -46,21 +57,22 @@ export async function persist(
     () => undefined,
   )
   await Promise.race([answered, clock.sleep(timings.escrowAfterSeconds)])
-  if (early === 'conflict') return 'conflict'
   if (early === 'stored') return 'secret'
 
   const pair = { basedOn, tokens: enrollment.tokens, superseded: enrollment.superseded }
   const escrow = untilDeadline(async () => {
     await parameters.write(escrowName(connection.id), encodeEscrow(pair))
-    return 'stored' as const
+    isSafe = true
   }, context)
   const [inSecret, inEscrow] = await Promise.allSettled([put, escrow])
   if (inSecret.status === 'fulfilled' && inSecret.value === 'stored') return 'secret'
-  if (inEscrow.status === 'fulfilled') return 'escrow'
-  if (inSecret.status === 'fulfilled') return inSecret.value === 'conflict' ? 'conflict' : 'secret'
+  if (inEscrow.status === 'fulfilled') {
+    return inSecret.status === 'fulfilled' ? 'conflict' : 'escrow'
+  }
+  const refusal = inSecret.status === 'rejected' ? inSecret.reason : undefined
   throw new TokenAtRiskError(
-    `neither Secrets Manager (${describeError(inSecret.reason).message}) nor the escrow (${describeError(inEscrow.reason).message}) took the new pair before ${deadline.toISOString()}`,
-    { cause: inSecret.reason },
+    `neither Secrets Manager (${refusal === undefined ? 'another version is there' : describeError(refusal).message}) nor the escrow (${describeError(inEscrow.reason).message}) took the new pair before ${deadline.toISOString()}`,
+    { cause: inEscrow.reason },
   )
 }
 
@@ -71,14 +83,17 @@ export async function persist(
  */
 export async function untilDeadline<T>(
   call: () => Promise<T>,
-  { deadline, clock, timings }: { deadline: Date; clock: Clock; timings: Timings },
+  // Asked anew at every try: what is enough may change meanwhile.
+  patience: { readonly deadline: Date; clock: Clock; timings: Timings },
 ): Promise<T> {
+  const { clock, timings } = patience
   for (;;) {
     try {
       return await call()
     } catch (error) {
       const passing = error instanceof StoreError && error.kind === 'retry'
-      if (!passing || later(clock.now(), timings.storeRetrySeconds) >= deadline) throw error
+      if (!passing || later(clock.now(), timings.storeRetrySeconds) >= patience.deadline)
+        throw error
       await clock.sleep(timings.storeRetrySeconds)
     }
   }

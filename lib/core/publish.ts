@@ -1,7 +1,7 @@
 import { nextDue } from './decide.ts'
 import { consumerSecretId, type Enrollment, encodeConsumer } from './documents.ts'
 import { describeError, LeaseHeldError, StoreError } from './errors.ts'
-import type { LedgerItem } from './ledger.ts'
+import { isLeased, type LedgerItem } from './ledger.ts'
 import { untilDeadline } from './persist.ts'
 import type { Ending } from './release.ts'
 import { later, type Timings, withinWindow } from './renewal.ts'
@@ -40,7 +40,7 @@ export async function verifyAndPublish(
     return problem
   }
   // A run that was frozen past its lease must not overwrite what its successor has published.
-  if (now >= later(run.deadline, ports.timings.leaseGraceSeconds)) {
+  if (!isLeased(ledger.item, now)) {
     throw new LeaseHeldError('the lease ran out before the token could be published')
   }
   const where = await publish(document, client.headers(document.tokens), context)

@@ -7,7 +7,9 @@ import type { HeldTokens } from './vendor.ts'
 export interface Timings {
   /** Lower bound of the margin before expiry, while the lifetime allows it. */
   readonly marginFloorSeconds: number
-  /** Lease beyond the function's own time-out. */
+  /** Lease of a run that has not sent anything it could lose; a spending grant makes it as long as the run. */
+  readonly leaseSeconds: number
+  /** Lease beyond the end of what it covers. */
   readonly leaseGraceSeconds: number
   /** Kept back from a grant's patience for persisting what it gives. */
   readonly persistReserveSeconds: number
@@ -33,6 +35,7 @@ export interface Timings {
  */
 export const defaultTimings: Timings = {
   marginFloorSeconds: 600,
+  leaseSeconds: 60,
   leaseGraceSeconds: 30,
   persistReserveSeconds: 20,
   spendingPatienceSeconds: 60,
@@ -90,8 +93,13 @@ export function renewAt(
   const { issuedAt, expiresAt, refreshExpiresAt } = tokens
   if (issuedAt === undefined || expiresAt === undefined) return new Date(0)
   const early = 1 + jitterOf(connection.id) / 10
-  const before = (end: Date) =>
-    later(end, -early * marginSeconds((end.getTime() - issuedAt.getTime()) / 1000, timings))
+  const before = (end: Date) => {
+    const lifetime = (end.getTime() - issuedAt.getTime()) / 1000
+    const margin = marginSeconds(lifetime, timings)
+    // Spreading out must not push a short token below the ten minutes between two versions.
+    const soonest = Math.min(lifetime - margin, timings.marginFloorSeconds)
+    return later(issuedAt, Math.max(lifetime - early * margin, soonest))
+  }
   const every = connection.renew?.everySeconds
   const due = earliest(
     expiresAt === null ? undefined : before(expiresAt),

@@ -9,12 +9,15 @@ import { persist, untilDeadline } from './persist.ts'
 import { type Held, type Publication, verifyAndPublish } from './publish.ts'
 import { escrowName, type Found, noticeLostLedger, readHeld } from './read-held.ts'
 import { conclude, type Ending, failed, type Outcome } from './release.ts'
-import { type Timings, withinWindow } from './renewal.ts'
+import { later, type Timings, withinWindow } from './renewal.ts'
 import { retire, supersededBy } from './retire.ts'
 import type { Context, Ports, Run } from './run.ts'
 import type { TokenSet, VendorClient, Verified } from './vendor.ts'
 import { expiring } from './verify.ts'
 import { successorId } from './version-id.ts'
+
+// Kept back of a run's time, so that a pair that no store took is at least told.
+const tellingSeconds = 5
 
 // Adopt, renew, publish, retire, and again after a refusal: no run needs more; the rest is the next tick's.
 const mostTurns = 8
@@ -108,7 +111,8 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
         const superseded = supersededBy(tokens, held, decision.grant, client, ledger.item)
         found = await keep(tokens, superseded, found, context)
         if (found === undefined) break
-        return verifyAndPublish(isHeld(found.current), client, outcome, context)
+        const published = await verifyAndPublish(isHeld(found.current), client, outcome, context)
+        return isHome(found.current, context) ? published : comingBack(published)
       }
       case 'publish': {
         const outcome = ending.outcome === 'resumed' ? 'resumed' : 'published'
@@ -131,6 +135,15 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
     }
   }
   return { ...ending, outcome: 'failed', message: 'the store kept changing under this run' }
+}
+
+/** Whether the enrollment secret has the pair; if only the escrow does, the next tick brings it home. */
+function isHome({ versionId }: Enrollment, { ledger }: Context): boolean {
+  return ledger.item.versionId === versionId
+}
+
+function comingBack({ dueAt: _, ...ending }: Ending): Ending {
+  return ending
 }
 
 function isHeld(document: Enrollment): Publication {
@@ -186,7 +199,8 @@ async function keep(
     superseded,
     fence: ledger.item.fence,
   }
-  const { connection, deadline } = run
+  const { connection } = run
+  const deadline = later(run.deadline, -tellingSeconds)
   const where = await persist(next, tip, { connection, deadline, ...ports })
   if (where === 'conflict') return undefined
   const kept: Found = { current: next, tip: versionId, newest: { in: 'current' } }

@@ -3,11 +3,13 @@ import { devNull, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { dueIndex } from '../aws/ledger-table.ts'
 import { nameOf } from '../aws/store-error.ts'
-import { consumerSecretId, enrollmentSecretId } from '../core/documents.ts'
-
-const ledgerTable = 'token-rotator-ledger'
+import {
+  consumerSecretId,
+  dueIndex,
+  enrollmentSecretId,
+  ledgerTableName,
+} from '../core/documents.ts'
 
 /**
  * Turns this process's environment into that of a deployed function, pointed at the embedded
@@ -26,7 +28,7 @@ export function enterLocalAccount(endpointUrl: string): void {
     AWS_CONFIG_FILE: devNull,
     AWS_SHARED_CREDENTIALS_FILE: devNull,
     AWS_EC2_METADATA_DISABLED: 'true',
-    TOKEN_ROTATOR_LEDGER_TABLE: ledgerTable,
+    TOKEN_ROTATOR_LEDGER_TABLE: ledgerTableName,
     // The functions' own log lines and metrics would drown the table.
     POWERTOOLS_LOG_LEVEL: 'SILENT',
     POWERTOOLS_METRICS_DISABLED: 'true',
@@ -50,7 +52,7 @@ export async function deployLocally(connections: readonly { id: string }[]): Pro
 async function createTable(): Promise<void> {
   const client = new DynamoDBClient({})
   const command = new CreateTableCommand({
-    TableName: ledgerTable,
+    TableName: ledgerTableName,
     BillingMode: 'PAY_PER_REQUEST',
     AttributeDefinitions: ['vendor', 'connection', 'dueAt'].map((AttributeName) => ({
       AttributeName,

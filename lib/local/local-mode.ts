@@ -97,7 +97,14 @@ export async function startLocalMode(options: LocalModeOptions): Promise<LocalMo
     const { ca } = simulator
     const http = createHttp(ca === undefined ? {} : { ca })
     // About a hundred reads in the shortest lifetime, half an hour.
-    const reader = startReader(demo.id, http, demo.call(simulator), Math.max(0.05, 18 / speed))
+    const everySeconds = Math.max(0.05, 18 / speed)
+    const reader = startReader(
+      demo.id,
+      http,
+      demo.call(simulator),
+      everySeconds,
+      new Date(startedAt),
+    )
     return { id: demo.id, simulator, reader }
   })
   const ticking = startTicks(

@@ -14,13 +14,15 @@ const refusals = new Set([401, 403, 408])
 
 /**
  * A workload that trusts its consumer secret: reads it anew each time and calls the vendor with what
- * it says, until told to stop. Counting starts with the first token there is.
+ * it says, until told to stop. Counting starts with the first token issued since `since`: with a kept
+ * state folder, what was published before belongs to simulators that are gone.
  */
 export function startReader(
   connection: string,
   http: Http,
   call: { method: 'GET' | 'POST'; url: string; json?: unknown },
   everySeconds: number,
+  since: Date,
 ): { readonly readings: Readings; readonly stop: () => Promise<void> } {
   const readings: Readings = { reads: 0, deadReads: 0 }
   const stopping = new AbortController()
@@ -29,7 +31,8 @@ export function startReader(
   const loop = async () => {
     while (!stopping.signal.aborted) {
       try {
-        const { headers } = await source.getToken()
+        const { headers, issuedAt } = await source.getToken()
+        if (issuedAt < since) throw new TokenUnavailableError('not rotated since the start')
         const answer = await http.request({
           name: 'consumer',
           ...call,

@@ -125,7 +125,7 @@ export const ciscoFtd: Vendor = {
       name: 'password',
       spends: 'nothing',
       usable: () => username !== undefined && password !== undefined,
-      async request(_held, call) {
+      async request(held, call) {
         const json = { grant_type: 'password', username, password }
         const tokens = readGrant(
           await post('password', json, call),
@@ -133,8 +133,9 @@ export const ciscoFtd: Vendor = {
           apiVersion,
           call.now,
         )
-        // With a custom token wanted, the login is only its first half: the next tick does the second.
-        return customToken === undefined ? tokens : { ...tokens, renewAt: tokens.issuedAt }
+        return customToken === undefined
+          ? tokens
+          : { ...tokens, renewAt: secondHalfAt(tokens, held) }
       },
     }
     const custom = (wanted: CustomToken): Grant => ({
@@ -180,6 +181,17 @@ export const ciscoFtd: Vendor = {
       close: http.close,
     }
   },
+}
+
+/**
+ * With a custom token wanted, the login is only its first half: the next tick does the second. If a
+ * session that still lives is being replaced, that one is ended first, once the consumers' caches
+ * have let go of it: six minutes, of a login's thirty.
+ */
+function secondHalfAt({ issuedAt, expiresAt }: TokenSet, replaced: HeldTokens): Date {
+  const lives = replaced.expiresAt && replaced.expiresAt > issuedAt
+  if (!lives || expiresAt === null) return issuedAt
+  return later(issuedAt, (expiresAt.getTime() - issuedAt.getTime()) / 5000)
 }
 
 /** A subject of its own for every token: how the device treats two alike is not documented. */

@@ -74,14 +74,18 @@ export function memoryLedger() {
   const ledger: Ledger = {
     read: async (_vendor, connection) => items.get(connection),
     async write(item) {
-      if ((items.get(item.connection)?.revision ?? 0) !== item.revision - 1) return 'conflict'
+      const stored = items.get(item.connection)
+      // As on the table: a repetition finds its own revision.
+      if (stored?.revision === item.revision && stored.writer === item.writer) return 'written'
+      if ((stored?.revision ?? 0) !== item.revision - 1) return 'conflict'
       items.set(item.connection, item)
       return 'written'
     },
     dues: async (vendor) =>
       [...items.values()]
         .filter((item) => item.vendor === vendor)
-        .map(({ connection, dueAt }) => ({ connection, dueAt })),
+        .map(({ connection, dueAt }) => ({ connection, dueAt }))
+        .sort((one, other) => one.dueAt.getTime() - other.dueAt.getTime()),
   }
   return { ...ledger, items, item: (connection: string) => items.get(connection) as LedgerItem }
 }

@@ -187,6 +187,54 @@ describe('two runs', () => {
   })
 })
 
+describe('a run that is killed', () => {
+  test('before it has spent anything is followed within two minutes', async () => {
+    const world = ftdWorld()
+    let dies = () => {}
+    const isDead = new Promise<void>((resolve) => {
+      dies = resolve
+    })
+    const put = () => {
+      dies()
+      return new Promise<never>(() => {})
+    }
+    const write = () => new Promise<never>(() => {})
+    const dying: Ports = {
+      ...world.ports,
+      secrets: { ...world.secrets, put },
+      parameters: { ...world.parameters, write },
+    }
+    void world.invoke(dying)
+    await isDead
+    world.clock.advance(95)
+    expect(await world.invoke()).toMatchObject({ outcome: 'rotated' })
+  })
+
+  test('while it waits for an answer keeps its lease beyond the function’s time-out', async () => {
+    const world = mdrWorld()
+    await untilDue(world)
+    let sent = () => {}
+    const isSent = new Promise<void>((resolve) => {
+      sent = resolve
+    })
+    const waiting: Ports = {
+      ...world.ports,
+      connect: (connection, vendor, enrolled) => {
+        const client = world.ports.connect(connection, vendor, enrolled)
+        const request = () => {
+          sent()
+          return new Promise<never>(() => {})
+        }
+        return { ...client, grants: client.grants.map((grant) => ({ ...grant, request })) }
+      },
+    }
+    void world.invoke(waiting)
+    await isSent
+    world.clock.advance(329)
+    expect(await world.invoke()).toMatchObject({ outcome: 'lease-held' })
+  })
+})
+
 describe('a store that fails', () => {
   const failing = (world: ReturnType<typeof mdrWorld>, put: Ports['secrets']['put']): Ports => ({
     ...world.ports,
@@ -210,6 +258,27 @@ describe('a store that fails', () => {
     expect(world.secrets.current(world.enrollment)?.refreshToken).toBe(world.fake.tip())
     expect(world.parameters.values.size).toBe(0)
     expect(world.repeated()).toBe(0)
+  })
+
+  test('keeps a pair for which another run has taken the version', async () => {
+    const world = mdrWorld()
+    await untilDue(world)
+    const taken = failing(world, async (id, version, label) =>
+      id === world.enrollment ? 'conflict' : world.secrets.put(id, version, label),
+    )
+    await world.invoke(taken)
+    await world.minutes(5)
+    expect(world.secrets.current(world.enrollment)?.refreshToken).toBe(world.fake.tip())
+    expect(world.repeated()).toBe(0)
+  })
+
+  test('is brought home at the next tick, not at the next renewal', async () => {
+    const world = mdrWorld()
+    await untilDue(world)
+    await world.invoke(failing(world, throttled))
+    await world.minutes(4)
+    expect(world.secrets.current(world.enrollment)?.refreshToken).toBe(world.fake.tip())
+    expect(world.parameters.values.size).toBe(0)
   })
 
   test('does not touch the escrow while Secrets Manager acknowledges', async () => {

@@ -1,0 +1,21 @@
+import { App } from 'aws-cdk-lib'
+import { readConnections } from '../lib/aws/environment.ts'
+import { RotatorStack } from '../lib/cdk/rotator-stack.ts'
+import { encodeConnection } from '../lib/core/connection.ts'
+import { isRotatorError } from '../lib/core/errors.ts'
+import { vendors } from '../lib/vendors/index.ts'
+
+const app = new App()
+const path = String(app.node.tryGetContext('connections') ?? 'connections.json')
+
+try {
+  new RotatorStack(app, 'TokenRotator', {
+    description: 'Rotates the tokens of security products',
+    connections: readConnections(path, vendors).map(encodeConnection),
+  })
+} catch (error) {
+  if (!isRotatorError(error)) throw error
+  process.stderr.write(`${error.message}\n`)
+  // At once: an app that ends by itself would write the half of a stack first.
+  process.exit(1)
+}

@@ -1,0 +1,67 @@
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import { temporaryFolder } from './temporary-folder.ts'
+
+// Long beside a few seconds of work, because a busy machine must not make it fail.
+const patience = 120_000
+
+/** Runs `npx cdk synth` as a user would, with an output folder of its own. */
+async function synth(out: string, ...options: string[]) {
+  const run = promisify(execFile)
+  return run('npx', ['cdk', 'synth', '--output', out, ...options], {
+    env: plainEnvironment(),
+  }).then(
+    ({ stdout, stderr }) => ({ status: 0, stdout, stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => ({ ...error, status: error.code }),
+  )
+}
+
+/** Nothing of the test run's own, and no account. */
+function plainEnvironment() {
+  const { PATH, HOME } = process.env
+  return { PATH, HOME, AWS_EC2_METADATA_DISABLED: 'true' }
+}
+
+test(
+  'cdk synth builds the functions and writes a template without an account',
+  async () => {
+    const out = temporaryFolder()
+    const { status, stdout, stderr } = await synth(out)
+    expect(stderr).not.toMatch(/error|warning/i)
+    expect(status).toBe(0)
+    expect(stdout).toContain('AWS::Scheduler::Schedule')
+    const { files } = JSON.parse(readFileSync(join(out, 'TokenRotator.assets.json'), 'utf8'))
+    const folders = (Object.values(files) as { source: { path: string; packaging: string } }[])
+      .filter(({ source }) => source.packaging === 'zip')
+      .map(({ source }) => join(out, source.path))
+    expect(folders).toHaveLength(2)
+    for (const folder of folders) expect(existsSync(join(folder, 'connections.json'))).toBe(true)
+  },
+  patience,
+)
+
+test(
+  'a mistake in the file that is named on the command line is told in one line',
+  async () => {
+    const path = join(temporaryFolder(), 'mine.json')
+    writeFileSync(
+      path,
+      '[{ "id": "mdr-prod", "vendor": "kaspersky-mdr", "refreshToken": "canary-4711" }]',
+    )
+    const { status, stdout, stderr } = await synth(temporaryFolder(), '-c', `connections=${path}`)
+    expect(status).toBe(1)
+    expect(stdout).toBe('')
+    const lines = stderr
+      .split('\n')
+      .filter((line) => line.trim() !== '' && !line.startsWith('npm warn'))
+    expect(lines).toEqual([
+      'connections[0].refreshToken: is a credential; credentials are enrolled, never configured: remove it and run token-rotator enroll',
+      // The command line interface's own last word.
+      expect.stringMatching(/Subprocess exited with error 1$/),
+    ])
+  },
+  patience,
+)
