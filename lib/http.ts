@@ -18,10 +18,27 @@ const connectTimeoutMs = 10_000
 /** How the server is recognised, and what it is shown. */
 export type Transport = InferOutput<typeof Tls> & TlsMaterial
 
+/**
+ * What a connection's TLS consists of. Configuration wins over what was enrolled: a configured `ca`
+ * replaces the enrolled one, and configured pins are the whole proof, so that a self-signed
+ * certificate may be pinned whatever name it bears.
+ */
+export function transport(
+  tls: InferOutput<typeof Tls> = {},
+  material: TlsMaterial = {},
+): Transport {
+  const { ca, ...client } = material
+  return { ...client, ...(ca === undefined || tls.pins !== undefined ? {} : { ca }), ...tls }
+}
+
 /** A connection to one origin. */
 interface Line {
   readonly client: Client
   isConnected: boolean
+  hasAnswered: boolean
+  protocol?: string | null
+  /** Alert that ended the connection: undici reports only that the socket was closed. */
+  alert?: string | undefined
   peerNotAfter?: Date
 }
 
@@ -32,6 +49,10 @@ interface Line {
  *     before the connection stands  → TransportError, sent 'no'
  *     afterwards                    → TransportError, sent 'maybe'
  *     body over 1 MiB, or encoded   → ResponseError
+ *
+ * With TLS 1.3 a server looks at the client certificate when the client is already done and has sent
+ * its request. Its alert then still means 'no': no request is processed before the server is done, too
+ * (RFC 8446, section 4.4.4 and appendix A.2).
  *
  * @param tls how to recognise servers; public authorities by default
  */
@@ -46,11 +67,7 @@ export function createHttp(tls: Transport = {}): Http {
         return await exchange(line, url, call)
       } catch (error) {
         if (isRotatorError(error)) throw error
-        const where = `${call.name} at ${url.host}`
-        const options = { cause: new NetworkError(error) }
-        throw line.isConnected
-          ? new TransportError(`no answer from ${where}: ${reason(error)}`, 'maybe', options)
-          : new TransportError(`could not reach ${where}: ${reason(error)}`, 'no', options)
+        throw transportError(error, line, `${call.name} at ${url.host}`)
       }
     },
     async close() {
@@ -59,18 +76,41 @@ export function createHttp(tls: Transport = {}): Http {
   }
 }
 
+function transportError(error: unknown, line: Line, where: string): TransportError {
+  const alert = line.alert ?? alertOf(error)
+  const inHandshake = line.protocol === 'TLSv1.3' && !line.hasAnswered
+  const cause = new NetworkError(error)
+  if (alert !== undefined && alert !== handshakeFailure && (!line.isConnected || inHandshake)) {
+    const what = `${where} refused the client certificate by a TLS alert (${alert})`
+    return new TransportError(what, 'no', { cause, refused: 'client-certificate' })
+  }
+  return line.isConnected
+    ? new TransportError(`no answer from ${where}: ${reason(error)}`, 'maybe', { cause })
+    : new TransportError(`could not reach ${where}: ${reason(error)}`, 'no', { cause })
+}
+
 function openLine(origin: string, tls: Transport): Line {
   const open = connector(tls)
   const connect: BuildConnector.connector = (options, callback) => {
     open(options, (...[error, socket]) => {
       line.isConnected = error === null
+      line.hasAnswered = false
+      line.alert = undefined
       if (error !== null) return callback(error, null)
+      socket.once('error', (broken) => {
+        line.alert = alertOf(broken)
+      })
+      line.protocol = (socket as Partial<TLSSocket>).getProtocol?.() ?? null
       const { valid_to } = (socket as Partial<TLSSocket>).getPeerCertificate?.() ?? {}
       if (valid_to !== undefined) line.peerNotAfter = new Date(valid_to)
       callback(null, socket)
     })
   }
-  const line: Line = { client: new Client(origin, { connect, pipelining: 1 }), isConnected: false }
+  const line: Line = {
+    client: new Client(origin, { connect, pipelining: 1 }),
+    isConnected: false,
+    hasAnswered: false,
+  }
   return line
 }
 
@@ -96,6 +136,7 @@ async function exchange(line: Line, url: URL, call: HttpRequest): Promise<HttpAn
     // The two above restart with every byte; this one does not.
     signal: AbortSignal.timeout(milliseconds),
   })
+  line.hasAnswered = true
   const received = Object.fromEntries(
     Object.entries(answer.headers).map(([key, value]) => [key, [value ?? ''].flat().join(', ')]),
   )
@@ -154,8 +195,8 @@ function connector(tls: Transport): BuildConnector.connector {
     minVersion: 'TLSv1.2',
     // A resumed session would show no certificate to compare.
     maxCachedSessions: 0,
-    // Each certificate is trusted for itself: of two self-signed ones of one name, current and reserve,
-    // OpenSSL would otherwise know only the first.
+    // Each certificate is trusted for itself: a device's own need not be a root, and of two self-signed
+    // ones of one name, current and reserve, OpenSSL would otherwise know only the first.
     ...(ca === undefined ? {} : { ca, allowPartialTrustChain: true }),
     ...(serverName === undefined ? {} : { servername: serverName }),
     ...(clientCertificate === undefined
@@ -202,13 +243,38 @@ class NetworkError extends Error {
 }
 
 function reason(error: unknown): string {
-  const code = codeOf(error)
+  const code = alertOf(error) ?? codeOf(error)
   return reasons[code] ?? code
 }
 
 function codeOf(error: unknown): string {
   const { code, name } = error as { code?: unknown; name?: unknown }
   return typeof code === 'string' ? code : typeof name === 'string' ? name : 'unknown'
+}
+
+/**
+ * The alert that a TLS error stands for, if it is among those below. OpenSSL counts alerts from 1000;
+ * Node gives the error now a code of its own, now EPROTO, but always OpenSSL's number in its message.
+ */
+function alertOf(error: unknown): string | undefined {
+  const { message } = error as { message?: unknown }
+  const [, hex] = /:error:0A000([0-9A-F]{3}):/.exec(String(message)) ?? []
+  return hex === undefined ? undefined : alerts[Number.parseInt(hex, 16) - 1000]
+}
+
+const handshakeFailure = 'handshake_failure'
+
+/** Alerts about the client's certificate (RFC 8446, section 6.2), and what 1.2 has for a missing one. */
+const alerts: Readonly<Record<number, string>> = {
+  40: handshakeFailure,
+  42: 'bad_certificate',
+  43: 'unsupported_certificate',
+  44: 'certificate_revoked',
+  45: 'certificate_expired',
+  46: 'certificate_unknown',
+  48: 'unknown_ca',
+  49: 'access_denied',
+  116: 'certificate_required',
 }
 
 const reasons: Readonly<Record<string, string>> = {
@@ -222,6 +288,8 @@ const reasons: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'connecting took too long',
   UND_ERR_HEADERS_TIMEOUT: 'it took too long',
   UND_ERR_BODY_TIMEOUT: 'its body took too long',
+  [handshakeFailure]:
+    'the server ended the TLS handshake (handshake_failure): it may want a client certificate, or other ciphers',
   UND_ERR_SOCKET: 'the connection was closed before the answer was whole',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the answer was cut short',
   HTTPParserError: 'the answer is not HTTP',

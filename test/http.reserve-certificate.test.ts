@@ -22,8 +22,8 @@ async function serverWith({ key, cert }: { key: string; cert: string }) {
 }
 
 const [current, reserve] = await Promise.all([
-  createSelfSigned('server', now),
-  createSelfSigned('server', now),
+  createSelfSigned({ usage: 'server', commonName: 'server' }, now),
+  createSelfSigned({ usage: 'server', commonName: 'server' }, now),
 ])
 
 test.each([[current.cert + reserve.cert], [reserve.cert + current.cert]])(

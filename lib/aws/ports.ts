@@ -5,7 +5,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SSMClient } from '@aws-sdk/client-ssm'
 import { defaultTimings, type Timings } from '../core/renewal.ts'
 import type { Ports } from '../core/run.ts'
-import { createHttp } from '../http.ts'
+import { createHttp, transport } from '../http.ts'
 import type { Settings } from './environment.ts'
 import { eventBridgeSink } from './event-bridge.ts'
 import { ledgerTable } from './ledger-table.ts'
@@ -29,7 +29,7 @@ export function awsPorts(
       vendor.connect(
         connection,
         credential,
-        createHttp({ ...vendor.tlsMaterial?.(credential), ...connection.tls }),
+        createHttp(transport(connection.tls, vendor.tlsMaterial?.(credential))),
       ),
   }
 }

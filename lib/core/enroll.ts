@@ -10,7 +10,7 @@ import type { Ports, Run } from './run.ts'
  * Stores a first or a new credential and makes the connection due. It takes the same lease as a run,
  * so that nothing is enrolled under the hands of one.
  *
- * @param fields the credential fields of the vendor, flat
+ * @param fields the credential fields of the vendor, flat; stored as the vendor prepares them
  * @param versionId id of the new version: unique, 32 to 64 characters
  * @returns `lease-held` if a run is at work: try again in a minute
  * @throws {ConfigError} an unknown field or one of the wrong shape, by name
@@ -23,8 +23,9 @@ export async function enroll(
   ports: Ports,
 ): Promise<'enrolled' | 'lease-held'> {
   const { connection, vendor, deadline } = run
-  const text = JSON.stringify(fields)
-  await refuseUnusable(run, fields, decodeEnrollment(text, versionId), ports)
+  refuseUnknown(vendor, fields)
+  const text = JSON.stringify((await vendor.prepare?.(fields)) ?? fields)
+  await refuseUnusable(run, decodeEnrollment(text, versionId), ports)
   const ledger = await openLedger(run, ports)
   if (ledger === undefined) return 'lease-held'
   const version = { versionId, text }
@@ -64,12 +65,7 @@ export async function requestRotation(
   return 'requested'
 }
 
-async function refuseUnusable(
-  { connection, vendor }: Run,
-  fields: Readonly<Record<string, unknown>>,
-  enrollment: ReturnType<typeof decodeEnrollment>,
-  ports: Ports,
-): Promise<void> {
+function refuseUnknown(vendor: Run['vendor'], fields: Readonly<Record<string, unknown>>): void {
   const unknown = Object.keys(fields).find((field) => !vendor.credentialFields.includes(field))
   if (unknown !== undefined) {
     throw new ConfigError(
@@ -77,6 +73,13 @@ async function refuseUnusable(
       `is not a credential of ${vendor.id}; allowed are ${vendor.credentialFields.join(', ')}`,
     )
   }
+}
+
+async function refuseUnusable(
+  { connection, vendor }: Run,
+  enrollment: ReturnType<typeof decodeEnrollment>,
+  ports: Ports,
+): Promise<void> {
   const client = ports.connect(connection, vendor, enrollment)
   await client.close()
   if (!client.grants.some((grant) => grant.usable(enrollment.tokens, ports.clock.now()))) {

@@ -26,10 +26,17 @@ export class TransportError extends RotatorError {
   override readonly name = 'TransportError'
   readonly code = 'ERR_TRANSPORT'
   readonly sent: Sent
+  /** What the server turned down in its half of the TLS handshake, if it said so by an alert. */
+  readonly refused?: 'client-certificate'
 
-  constructor(message: string, sent: Sent, options?: ErrorOptions) {
+  constructor(
+    message: string,
+    sent: Sent,
+    options?: ErrorOptions & { readonly refused?: 'client-certificate' },
+  ) {
     super(message, options)
     this.sent = sent
+    if (options?.refused !== undefined) this.refused = options.refused
   }
 }
 
@@ -55,17 +62,21 @@ export class ResponseError extends RotatorError {
   }
 }
 
-/** The vendor said no: what was presented is dead. `reason` is the OAuth error code or its nearest. Next: `enroll`. */
+/**
+ * The vendor said no: what was presented is dead. `reason` is the OAuth error code or its nearest;
+ * `status` is absent if TLS said it, before HTTP. Next: `enroll`.
+ */
 export class GrantRefusedError extends RotatorError {
   override readonly name = 'GrantRefusedError'
   readonly code = 'ERR_GRANT_REFUSED'
   readonly reason: string
-  readonly status: number
+  readonly status?: number
 
-  constructor(message: string, found: { reason: string; status: number }, options?: ErrorOptions) {
-    super(`${message} (${found.reason}, status ${found.status})`, options)
+  constructor(message: string, found: { reason: string; status?: number }, options?: ErrorOptions) {
+    const status = found.status === undefined ? '' : `, status ${found.status}`
+    super(`${message} (${found.reason}${status})`, options)
     this.reason = found.reason
-    this.status = found.status
+    if (found.status !== undefined) this.status = found.status
   }
 }
 

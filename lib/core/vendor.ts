@@ -139,7 +139,7 @@ export interface Http {
 export interface TlsMaterial {
   /** PEM of the client certificate, with its chain, and of its key. */
   readonly clientCertificate?: { readonly certificate: string; readonly privateKey: Redacted }
-  /** PEM of the certificates to trust; a configured `tls.ca` wins. */
+  /** PEM of the certificates to trust; a configured `tls.ca` or `tls.pins` wins. */
   readonly ca?: string | undefined
 }
 
@@ -162,6 +162,13 @@ export interface Vendor {
   readonly refreshAlarmSeconds?: number
   /** What a person does at the vendor's console when enrollment is required, a step a line. */
   readonly enrollmentSteps: readonly string[]
+  /**
+   * Turns what an operator has into what is stored, once, at enrollment: e.g. a PKCS #12 package into
+   * PEM text. Without it the fields are stored as they are.
+   *
+   * @throws {ConfigError} a field that cannot be turned, by name
+   */
+  readonly prepare?: (fields: Credential) => Promise<Credential>
   /** TLS material among the enrolled fields. @throws {ConfigError} of the wrong shape, naming the field */
   readonly tlsMaterial?: (credential: Credential) => TlsMaterial
   /** How long a kept-alive session lives without a call, in seconds, two ticks at least; only for vendors with `keepAlive`. */

@@ -44,7 +44,8 @@ export interface Expiring {
   readonly days: number
 }
 
-const alarmDays = [1, 7, 30]
+/** Days before its end on which a person is told of a certificate. */
+export const alarmDays = [1, 7, 30]
 
 /** Those certificates that a person has not yet been told of at their present distance from the end. */
 export function expiring(

@@ -4,6 +4,13 @@ import * as x509 from '@peculiar/x509'
 
 /** ECDSA keys are made in under a millisecond; every client in use verifies P-256 with SHA-256. */
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
+/** For what is to go into a PKCS #12 package: not every tool that reads one knows elliptic curves. */
+const rsa = {
+  name: 'RSASSA-PKCS1-v1_5',
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+  hash: 'SHA-256',
+} as const
 const DAY_MS = 86_400_000
 /** A clock a little behind ours must not find the certificate "not yet valid". */
 const BACKDATED_MS = DAY_MS
@@ -23,6 +30,8 @@ export interface LeafOptions {
   readonly usage: 'server' | 'client'
   readonly commonName: string
   readonly validDays?: number
+  /** Host names of a server. @default loopback, by address and by name */
+  readonly hosts?: readonly string[]
 }
 
 /** A certificate authority of its own, alive as long as the object that made it. */
@@ -67,25 +76,30 @@ export async function createAuthority(
 }
 
 /**
- * A server's certificate that is its own authority, as Kaspersky Security Center makes them: trusted
- * by itself, so marked as an authority too.
+ * Makes a certificate that only itself vouches for, as appliances bring one. RSA, 2048 bits. It passes
+ * `-x509_strict` as its own authority.
+ *
+ * @param now when it is made; valid from a day before
  */
-export async function createSelfSigned(commonName: string, now: Date): Promise<IssuedCertificate> {
-  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+export async function createSelfSigned(
+  { usage, commonName, validDays = DEFAULT_VALID_DAYS, hosts }: LeafOptions,
+  now: Date,
+): Promise<IssuedCertificate> {
+  const keys = await crypto.subtle.generateKey(rsa, true, ['sign', 'verify'])
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     name: `CN=${commonName}`,
     keys,
-    signingAlgorithm: algorithm,
-    ...validity(now, DEFAULT_VALID_DAYS),
+    signingAlgorithm: rsa,
+    ...validity(now, validDays),
     extensions: [
       new x509.BasicConstraintsExtension(true, 0, true),
       new x509.KeyUsagesExtension(
-        x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.digitalSignature,
+        x509.KeyUsageFlags.digitalSignature | x509.KeyUsageFlags.keyCertSign,
         true,
       ),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage[`${usage}Auth`]]),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-      loopbackNames(),
+      ...(usage === 'server' ? [namesOf(hosts)] : []),
     ],
   })
   return issued(certificate, keys.privateKey)
@@ -95,7 +109,7 @@ async function issue(
   root: x509.X509Certificate,
   signingKey: webcrypto.CryptoKey,
   now: Date,
-  { usage, commonName, validDays = DEFAULT_VALID_DAYS }: LeafOptions,
+  { usage, commonName, validDays = DEFAULT_VALID_DAYS, hosts }: LeafOptions,
 ): Promise<IssuedCertificate> {
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
   const leaf = await x509.X509CertificateGenerator.create({
@@ -111,7 +125,7 @@ async function issue(
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage[`${usage}Auth`]]),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       await x509.AuthorityKeyIdentifierExtension.create(root),
-      ...(usage === 'server' ? [loopbackNames()] : []),
+      ...(usage === 'server' ? [namesOf(hosts)] : []),
     ],
   })
   return issued(leaf, keys.privateKey)
@@ -130,11 +144,14 @@ async function issued(
 }
 
 /** Clients match an address against `IP:` names only, and a host name against `DNS:` names only. */
-function loopbackNames(): x509.SubjectAlternativeNameExtension {
-  return new x509.SubjectAlternativeNameExtension([
+function namesOf(hosts: readonly string[] | undefined): x509.SubjectAlternativeNameExtension {
+  const loopback = [
     { type: 'ip', value: '127.0.0.1' },
     { type: 'dns', value: 'localhost' },
-  ])
+  ] as const
+  return new x509.SubjectAlternativeNameExtension(
+    hosts === undefined ? [...loopback] : hosts.map((value) => ({ type: 'dns', value })),
+  )
 }
 
 function validity(now: Date, days: number): { notBefore: Date; notAfter: Date } {

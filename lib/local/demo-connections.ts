@@ -108,4 +108,28 @@ export const demoConnections: readonly DemoConnection[] = [
     enroll: ['refreshToken'],
     call: ({ url }) => ({ method: 'GET', url: `${url}/v1/users?active=true&page=1&pageSize=1` }),
   },
+  {
+    id: 'kics-demo',
+    vendor: 'kics-for-networks',
+    configure: kics('/kics/api'),
+    enroll: ['pfx', 'pfxPassword'],
+    call: ({ url }) => ({ method: 'GET', url: `${url}/kics/api/v3/about` }),
+  },
+  {
+    id: 'kics-certificate-demo',
+    vendor: 'kics-for-networks',
+    simulator: { fault: 'no-refresh-token' },
+    configure: kics('/kics4net/api'),
+    enroll: ['certificate', 'privateKey', 'serverCertificate'],
+    call: ({ url }) => ({
+      method: 'POST',
+      url: `${url}/kics4net/api/v4/devices/query`,
+      json: { filter: [], sort: [], offset: 0, limit: 1 },
+    }),
+  },
 ]
+
+/** The server is recognised by the certificate that its package brought, so nothing more is configured. */
+function kics(prefix: string): DemoConnection['configure'] {
+  return ({ url }) => ({ url: `${url}${prefix}`, tokenUrl: `${url}${prefix}/auth/v4/token` })
+}

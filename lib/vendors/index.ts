@@ -3,6 +3,7 @@ import { ciscoFtd } from './cisco-ftd.ts'
 import { code42Incydr } from './code42-incydr.ts'
 import { kasperskyMdr } from './kaspersky-mdr.ts'
 import { kasperskySecurityCenter } from './kaspersky-security-center.ts'
+import { kicsForNetworks } from './kics-for-networks.ts'
 
 function byId(...all: readonly Vendor[]): VendorTable {
   return Object.fromEntries(all.map((vendor) => [vendor.id, vendor]))
@@ -13,5 +14,6 @@ export const vendors: VendorTable = byId(
   kasperskyMdr,
   ciscoFtd,
   code42Incydr,
+  kicsForNetworks,
   kasperskySecurityCenter,
 )

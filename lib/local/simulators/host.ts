@@ -5,7 +5,7 @@ import { createFaults, standingFault } from './faults.ts'
 import { type Reply, type Request, serve } from './http-server.ts'
 import { distort, intercept } from './network-faults.ts'
 import { createRefreshChains } from './refresh-chains.ts'
-import type { Bench, Call, Rules, Tally } from './rules.ts'
+import type { Bench, Call, Rules, ServerIdentity, Tally } from './rules.ts'
 import type { Simulator, SimulatorKind, SimulatorOptions } from './simulator.ts'
 
 /**
@@ -31,7 +31,8 @@ export async function host<R extends Rules>(
   const tally = emptyTally()
   const chains = createRefreshChains()
   const lifetime = (seconds: number): number => Math.max(1, Math.round(seconds / speed))
-  const rules = await makeRules({ tally, chains, now, random, lifetime })
+  const fault: Bench['fault'] = (kind, operation) => faults.strikes(kind, [operation])
+  const rules = await makeRules({ tally, chains, now, random, lifetime, fault })
 
   async function answerVendor(request: Request): Promise<Reply> {
     const endpoint = rules.route(request)
@@ -51,8 +52,9 @@ export async function host<R extends Rules>(
     inject: faults.inject,
     clearFaults: faults.clear,
   }
-  const [identity, spare] = plain ? [] : await serverIdentities(vendor, selfSigned === true)
-  const server = await serve(port, identity?.tls, (request) =>
+  const [own, spare] = plain ? [] : await serverIdentities(vendor, selfSigned === true)
+  const identity = plain ? undefined : (rules.identity ?? own)
+  const server = await serve(port, identity, (request) =>
     isControl(request) ? answerControl(request, facts, controls) : answerVendor(request),
   )
   const reserve = spare && { pin: spare.pin, show: () => server.show(spare.tls) }
@@ -85,8 +87,14 @@ export interface Reserve {
 async function serverIdentities(vendor: string, selfSigned: boolean) {
   if (!selfSigned) return [await serverIdentity(vendor)]
   // Of two names, for some clients know only the first of a name among the certificates they trust.
-  const current = createSelfSigned(`simulated ${vendor}`, new Date())
-  const spare = createSelfSigned(`simulated ${vendor} reserve`, new Date())
+  const current = createSelfSigned(
+    { usage: 'server', commonName: `simulated ${vendor}` },
+    new Date(),
+  )
+  const spare = createSelfSigned(
+    { usage: 'server', commonName: `simulated ${vendor} reserve` },
+    new Date(),
+  )
   return (await Promise.all([current, spare])).map(({ key, cert, fingerprint }) => ({
     tls: { key, cert },
     ca: cert,
@@ -94,7 +102,7 @@ async function serverIdentities(vendor: string, selfSigned: boolean) {
   }))
 }
 
-async function serverIdentity(vendor: string) {
+async function serverIdentity(vendor: string): Promise<ServerIdentity> {
   // Peers check certificates with their own clocks, so never with a simulated one.
   const authority = await createAuthority(`token-rotator simulator of ${vendor}`, new Date())
   const { key, cert, fingerprint } = await authority.issue({

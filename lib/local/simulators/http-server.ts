@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, createServer as createNetServer, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { TlsOptions } from 'node:tls'
 
 /** Room for an attachment; more is answered 413. */
@@ -36,6 +37,16 @@ export type Delivery =
   /** In chunks, without a Content-Length. */
   | { readonly kind: 'chunked' }
 
+/** The TLS of a server. */
+export interface Listener {
+  readonly tls: TlsOptions
+  /**
+   * Looks at every new connection before its handshake: what TLS is different for this one, and what
+   * stands between the two ends.
+   */
+  readonly admit?: (socket: Socket) => { readonly tls?: TlsOptions; readonly stream?: Duplex }
+}
+
 export interface HttpServer {
   /** Origin, e.g. `https://127.0.0.1:8443`. */
   readonly url: string
@@ -52,7 +63,7 @@ export interface HttpServer {
  */
 export async function serve(
   port: number,
-  tls: TlsOptions | undefined,
+  secure: Listener | undefined,
   answer: (request: Request) => Promise<Reply>,
 ): Promise<HttpServer> {
   const timers = new Set<NodeJS.Timeout>()
@@ -85,22 +96,40 @@ export async function serve(
       response.destroy()
     }
   }
-  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)
-  server.keepAliveTimeout = 0
+  const makeServer = (tls: TlsOptions | undefined) => {
+    const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)
+    server.keepAliveTimeout = 0
+    return server
+  }
+  const server = makeServer(secure?.tls)
+  const sockets = new Set<Socket>()
+  const { admit } = secure ?? {}
+  // A server that does not listen takes any connection that it is handed.
+  const front =
+    admit === undefined
+      ? server
+      : createNetServer((socket) => {
+          sockets.add(socket)
+          socket.once('close', () => sockets.delete(socket))
+          const { tls, stream = socket } = admit(socket)
+          const differing = tls === undefined ? server : makeServer({ ...secure?.tls, ...tls })
+          differing.emit('connection', stream)
+        })
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '127.0.0.1', () => resolve())
+    front.once('error', reject)
+    front.listen(port, '127.0.0.1', () => resolve())
   })
-  const { port: bound } = server.address() as AddressInfo
+  const { port: bound } = front.address() as AddressInfo
   return {
-    url: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${bound}`,
+    url: `${secure === undefined ? 'http' : 'https'}://127.0.0.1:${bound}`,
     show(other) {
       if ('setSecureContext' in server) server.setSecureContext(other)
     },
     async close() {
       for (const timer of timers) clearTimeout(timer)
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+      const closed = new Promise<void>((resolve) => front.close(() => resolve()))
       server.closeAllConnections()
+      for (const socket of sockets) socket.destroy()
       await closed
     },
   }
