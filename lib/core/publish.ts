@@ -88,11 +88,15 @@ function published(
   const { issuedAt, expiresAt } = tokens
   const before = item.published
   const isNew = before?.versionId !== versionId
+  // Done with new tokens in consumers' reach, the mirror included: asked again, it would renew again.
+  const { requested, ...rest } = item
+  const asked = isNew || requested === undefined ? {} : { requested }
   const isWritten = where === 'secret' && (isNew || before.where === 'mirror')
   const writes = withinWindow(item.consumerWrites, now, timings)
   const found = verdict.verdict === 'good' ? verdict.verified.facts : undefined
   return {
-    ...item,
+    ...rest,
+    ...asked,
     published: {
       versionId,
       issuedAt,

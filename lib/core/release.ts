@@ -1,11 +1,18 @@
 import { describeError } from './errors.ts'
 import { eventType, type RotatorEvent } from './events.ts'
-import { type Cause, tell } from './incident.ts'
+import { type Cause, type Incident, tell } from './incident.ts'
 import type { RunLedger } from './lease.ts'
 import { type LedgerItem, released } from './ledger.ts'
 import { untilDeadline } from './persist.ts'
 import type { Clock, EventSink } from './ports.ts'
-import { backoffSeconds, earliest, later, nearlyOutAt, type Timings } from './renewal.ts'
+import {
+  backoffSeconds,
+  earliest,
+  later,
+  nearlyOutAt,
+  type Timings,
+  versionBudget,
+} from './renewal.ts'
 import type { Vendor } from './vendor.ts'
 import { type Expiring, factName, factValue } from './verify.ts'
 
@@ -81,7 +88,6 @@ export async function conclude(
   const causes = ending.cause === undefined ? [] : [ending.cause]
   if (isFailure) causes.push(...atStake(ledger.item, run.vendor, now, timings))
   for (const cause of causes) await announce(cause, ending, now, context)
-  // A warning state such as a full version budget may come with a success: it is not over yet.
   if (causes.length === 0 && isWell(ending, ledger.item)) await closeIncident(ending, now, context)
   for (const certificate of ending.expiring ?? []) await warn(certificate, ending, now, context)
   if (ending.outcome === 'rotated') {
@@ -175,12 +181,30 @@ async function announce(cause: Cause, ending: Ending, now: Date, context: Contex
 }
 
 async function closeIncident(ending: Ending, now: Date, context: Context): Promise<void> {
-  const { incident } = context.ledger.item
+  const { ledger, run, ports } = context
+  const { incident } = ledger.item
   if (incident === undefined) return
+  // One version fits again, and the next may not: a person is not told of each swing. What was told
+  // of the budget stands until there is room; anything else is over, and would be news again.
+  const stays =
+    incident.told.includes('version-budget') && isOutOfVersions(ledger.item, now, ports.timings)
+  if (stays && incident.told.length === 1) return
   const told = await emit('Token Recovered', `${incident.id}/recovered`, ending, now, context, {
     incident: incident.id,
   })
-  if (told) context.ledger.stage(({ incident: _, ...rest }) => rest)
+  if (!told) return
+  const rest: Incident | undefined = stays
+    ? { id: run.runId, openedAt: now, told: ['version-budget'] }
+    : undefined
+  ledger.stage(({ incident: _, ...item }) =>
+    rest === undefined ? item : { ...item, incident: rest },
+  )
+}
+
+function isOutOfVersions(item: LedgerItem, now: Date, timings: Timings): boolean {
+  return [item.consumerWrites, item.enrollmentWrites].some(
+    (writes) => versionBudget(writes, now, timings) === 0,
+  )
 }
 
 async function emit(

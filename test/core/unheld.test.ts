@@ -1,0 +1,158 @@
+import * as v from 'valibot'
+import { describe, expect, test } from 'vitest'
+import { requestRotation } from '../../lib/core/enroll.ts'
+import { TransportError } from '../../lib/core/errors.ts'
+import { Redacted } from '../../lib/core/redacted.ts'
+import type { Call, TokenSet, Vendor } from '../../lib/core/vendor.ts'
+import type { FakeVendor } from './fake-vendors.ts'
+import { withQuota } from './quota.ts'
+import { world } from './world.ts'
+
+/** A vendor whose 15-minute tokens can be minted at will and are held nowhere. */
+function mint() {
+  const calls: Call[] = []
+  const faults: Error[] = []
+  const request = async (_held: unknown, call: Call): Promise<TokenSet> => {
+    calls.push(call)
+    const fault = faults.shift()
+    if (fault !== undefined) throw fault
+    return {
+      accessToken: new Redacted(`token-${calls.length}`),
+      tokenType: 'Bearer',
+      issuedAt: call.now,
+      expiresAt: new Date(call.now.getTime() + 900_000),
+      grant: 'mint',
+    }
+  }
+  const vendor: Vendor = {
+    id: 'example',
+    title: 'Example',
+    options: v.strictObject({}),
+    credentialFields: ['key'],
+    enrollmentSteps: ['open the console'],
+    url: () => 'https://api.example.com',
+    accessLifetimeSeconds: () => 900,
+    spends: () => 'nothing',
+    connect: () => ({
+      grants: [
+        {
+          name: 'mint',
+          spends: 'nothing',
+          keeps: 'nothing',
+          usable: () => true,
+          request,
+        },
+      ],
+      headers: () => ({}),
+      close: async () => {},
+    }),
+  }
+  const fake: FakeVendor = {
+    http: () => ({ request: async () => Promise.reject(new Error('none')), close: async () => {} }),
+    presented: new Map(),
+    tip: () => undefined,
+    isAlive: () => true,
+    logins: () => 0,
+    faults: [],
+  }
+  const connection = { id: 'example-1', vendor: 'example', options: {} }
+  const made = world(vendor, connection, () => fake)
+  made.enroll({ key: 'made-up' })
+  return { ...made, calls, faults }
+}
+
+describe('a secret that takes no more versions of tokens that are not held', () => {
+  const full = () => {
+    const made = mint()
+    const { secrets, consumer, clock, ports } = made
+    const store = withQuota(secrets, consumer, 'enforced', clock.now)
+    return { ...made, store, through: { ...ports, secrets: store } }
+  }
+
+  test('is told once in three days, although it takes versions again every day', async () => {
+    const { through, clock, invoke, told, store, item } = full()
+    const where: string[] = []
+    for (let minute = 0; minute < 3 * 24 * 60; minute++) {
+      await invoke(through)
+      where.push(item().published?.where ?? 'nowhere')
+      clock.advance(60)
+    }
+    expect(store.refused()).toBeGreaterThan(80)
+    expect(where.lastIndexOf('secret')).toBeGreaterThan(where.indexOf('mirror'))
+    expect(told()).toEqual(['version-budget'])
+  })
+
+  test('mints once per ten minutes all the same', async () => {
+    const { through, clock, invoke, calls } = full()
+    for (let minute = 0; minute < 24 * 60; minute++) {
+      await invoke(through)
+      clock.advance(60)
+    }
+    expect(calls.length).toBe(144)
+  })
+
+  test('tells of another cause although that one is still open, each time it comes', async () => {
+    const { through, clock, invoke, told, faults, item } = full()
+    const minutes = async (count: number) => {
+      for (let minute = 0; minute < count; minute++) {
+        await invoke(through)
+        clock.advance(60)
+      }
+    }
+    await minutes(24 * 60 + 30)
+    for (const _ of [1, 2]) {
+      // An outage of half the margin, while the secret takes versions again.
+      faults.push(...Array.from({ length: 5 }, () => new TransportError('unreachable', 'no')))
+      await minutes(60)
+    }
+    expect(told()).toEqual([
+      'version-budget',
+      'freshness-at-risk',
+      'Token Recovered',
+      'freshness-at-risk',
+      'Token Recovered',
+    ])
+    expect(item().incident?.told).toEqual(['version-budget'])
+  })
+
+  test('is over once there is room for versions again, and that is told', async () => {
+    const { ports, clock, invoke, told, store, item, ledger } = full()
+    await invoke(ports)
+    const consumerWrites = Array.from({ length: 98 }, () => clock.now())
+    const { published, ...rest } = item()
+    const incident = { id: 'run-0', openedAt: clock.now(), told: ['version-budget'] as const }
+    if (published === undefined) throw new Error('nothing was published')
+    await ledger.write({
+      ...rest,
+      revision: rest.revision + 1,
+      published,
+      consumerWrites,
+      incident,
+    })
+    const through = { ...ports, secrets: store }
+    clock.advance(23 * 3600)
+    await invoke(through)
+    expect(told()).toEqual([])
+    clock.advance(3600)
+    await invoke(through)
+    expect(told()).toEqual(['Token Recovered'])
+    expect(item().incident).toBeUndefined()
+  })
+
+  test('a renewal that somebody asked for is done once its token stands in the mirror', async () => {
+    const { through, connection, vendor, clock, calls, invoke, store, item } = full()
+    for (let written = 0; written < 100; written++) {
+      const version = { versionId: `filler-${written}`, text: String(written) }
+      await store.put('token-rotator/example-1/access-token', version, 'current')
+    }
+    await invoke(through)
+    expect(item().published?.where).toBe('mirror')
+    const deadline = new Date(clock.now().getTime() + 60_000)
+    await requestRotation({ connection, vendor, runId: 'person', deadline }, through)
+    for (let minute = 0; minute < 5; minute++) {
+      await invoke(through)
+      clock.advance(60)
+    }
+    expect(calls.length).toBe(2)
+  })
+})
