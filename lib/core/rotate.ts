@@ -93,8 +93,11 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
       case 'skip':
         return { ...ending, dueAt: decision.until }
       case 'blocked': {
-        const { until: dueAt, do: _, ...told } = decision
-        return { ...ending, ...told, outcome: 'blocked', ...(dueAt === undefined ? {} : { dueAt }) }
+        const { until: dueAt, do: _, cause, message: why } = decision
+        // What the vendor said in this run tells a person more than that it said no.
+        const message = ending.error === undefined ? why : `${why}: ${ending.error.message}`
+        const told = { ...ending, cause, message, outcome: 'blocked' } as const
+        return { ...told, ...(dueAt === undefined ? {} : { dueAt }) }
       }
       case 'renew': {
         const granted = await grant(decision, held, context)

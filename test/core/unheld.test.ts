@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { requestRotation } from '../../lib/core/enroll.ts'
-import { TransportError } from '../../lib/core/errors.ts'
+import { GrantRefusedError, TransportError } from '../../lib/core/errors.ts'
 import { Redacted } from '../../lib/core/redacted.ts'
 import type { Call, TokenSet, Vendor } from '../../lib/core/vendor.ts'
 import type { FakeVendor } from './fake-vendors.ts'
@@ -155,4 +155,16 @@ describe('a secret that takes no more versions of tokens that are not held', () 
     }
     expect(calls.length).toBe(2)
   })
+})
+
+test('a person is told what the vendor said when it refused the credential', async () => {
+  const { invoke, faults, events, minutes, calls, told } = mint()
+  faults.push(new GrantRefusedError('the key is locked', { reason: 'locked', status: 401 }))
+  await invoke()
+  expect(events.emitted.map(({ detail }) => detail.message)).toEqual([
+    'the vendor refused the enrolled credential (mint); it is not presented again until it changes: the key is locked (locked, status 401)',
+  ])
+  await minutes(120)
+  expect(calls.length).toBe(1)
+  expect(told()).toEqual(['enrollment-required', 'freshness-at-risk'])
 })
