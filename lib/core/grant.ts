@@ -72,8 +72,13 @@ async function grantSpendingNothing(
   held: Enrollment,
   context: Context,
 ): Promise<Granted> {
+  const call = callNow(context)
+  const facts = grant.announces?.(call)
+  if (facts !== undefined) {
+    await context.ledger.commit((item) => ({ ...item, facts: { ...item.facts, ...facts } }))
+  }
   try {
-    return { tokens: await grant.request(held.tokens, callNow(context)) }
+    return { tokens: await grant.request(held.tokens, call) }
   } catch (error) {
     if (!(error instanceof GrantRefusedError)) throw error
     await context.ledger.commit((item) => refusedGrant(item, grant.name, held.credentialId))

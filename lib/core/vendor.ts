@@ -46,6 +46,12 @@ export interface Grant {
    * the consumer secret is. By default the tokens are held.
    */
   readonly keeps?: 'nothing'
+  /**
+   * Facts that must be in the ledger before the request leaves, so that they outlive a lost answer:
+   * e.g. which one-time code is sent. The request itself still gets the facts of before. Only for a
+   * grant that spends nothing; one that spends is announced by the engine.
+   */
+  readonly announces?: (call: Call) => Readonly<Record<string, string>>
   readonly usable: (held: HeldTokens, now: Date) => boolean
   /** @throws {AnyRotatorError} of which `mayHaveSpent` tells what it leaves behind */
   readonly request: (held: HeldTokens, call: Call) => Promise<TokenSet>

@@ -3,13 +3,13 @@ import { describe, expect, test } from 'vitest'
 import { requestRotation } from '../../lib/core/enroll.ts'
 import { GrantRefusedError, TransportError } from '../../lib/core/errors.ts'
 import { Redacted } from '../../lib/core/redacted.ts'
-import type { Call, TokenSet, Vendor } from '../../lib/core/vendor.ts'
+import type { Call, Grant, TokenSet, Vendor } from '../../lib/core/vendor.ts'
 import type { FakeVendor } from './fake-vendors.ts'
 import { withQuota } from './quota.ts'
 import { world } from './world.ts'
 
 /** A vendor whose 15-minute tokens can be minted at will and are held nowhere. */
-function mint() {
+function mint(announces?: Grant['announces']) {
   const calls: Call[] = []
   const faults: Error[] = []
   const request = async (_held: unknown, call: Call): Promise<TokenSet> => {
@@ -41,6 +41,7 @@ function mint() {
           keeps: 'nothing',
           usable: () => true,
           request,
+          ...(announces === undefined ? {} : { announces }),
         },
       ],
       headers: () => ({}),
@@ -154,6 +155,17 @@ describe('a secret that takes no more versions of tokens that are not held', () 
       clock.advance(60)
     }
     expect(calls.length).toBe(2)
+  })
+})
+
+describe('facts that a grant announces', () => {
+  test('are in the ledger for the next run, also when the answer was lost', async () => {
+    const { invoke, clock, calls, faults } = mint(({ now }) => ({ step: now.toISOString() }))
+    faults.push(new TransportError('no answer', 'maybe'))
+    await invoke()
+    clock.advance(60)
+    await invoke()
+    expect(calls.map(({ known }) => known.step)).toEqual([undefined, '2026-01-01T00:00:00.000Z'])
   })
 })
 
