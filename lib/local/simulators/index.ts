@@ -1,4 +1,5 @@
 import { ciscoFtd } from './cisco-ftd.ts'
+import { code42Incydr } from './code42-incydr.ts'
 import { kasperskyMdr } from './kaspersky-mdr.ts'
 import { kasperskySecurityCenter } from './kaspersky-security-center.ts'
 
@@ -7,4 +8,5 @@ export const simulators = {
   'kaspersky-mdr': kasperskyMdr,
   'cisco-ftd': ciscoFtd,
   'kaspersky-security-center': kasperskySecurityCenter,
+  'code42-incydr': code42Incydr,
 } as const
