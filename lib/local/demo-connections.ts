@@ -82,4 +82,30 @@ export const demoConnections: readonly DemoConnection[] = [
     enroll: ['username', 'password', 'totpSecret'],
     call: ping,
   },
+  {
+    id: 'incydr-demo',
+    vendor: 'code42-incydr',
+    configure: ({ url, ca }) => ({ url, tls: { ca } }),
+    enroll: ['clientId', 'clientSecret'],
+    call: ({ url }) => ({ method: 'GET', url: `${url}/v1/customer` }),
+  },
+  {
+    id: 'incydr-user-demo',
+    vendor: 'code42-incydr',
+    configure: ({ url, ca }) => ({ flow: 'user-token', url, consoleUrl: url, tls: { ca } }),
+    enroll: ['username', 'password', 'totpSecret'],
+    call: ({ url }) => ({ method: 'GET', url: `${url}/api/v1/User/my` }),
+  },
+  {
+    id: 'incydr-refresh-demo',
+    vendor: 'code42-incydr',
+    configure: ({ url, ca }) => ({
+      flow: 'refresh-pair',
+      url,
+      refreshUrl: `${url}/v1/refresh-token`,
+      tls: { ca },
+    }),
+    enroll: ['refreshToken'],
+    call: ({ url }) => ({ method: 'GET', url: `${url}/v1/users?active=true&page=1&pageSize=1` }),
+  },
 ]

@@ -1,5 +1,6 @@
 import type { Vendor, VendorTable } from '../core/vendor.ts'
 import { ciscoFtd } from './cisco-ftd.ts'
+import { code42Incydr } from './code42-incydr.ts'
 import { kasperskyMdr } from './kaspersky-mdr.ts'
 import { kasperskySecurityCenter } from './kaspersky-security-center.ts'
 
@@ -8,4 +9,9 @@ function byId(...all: readonly Vendor[]): VendorTable {
 }
 
 /** Every vendor that is known. A new one is one file and one word here. */
-export const vendors: VendorTable = byId(kasperskyMdr, ciscoFtd, kasperskySecurityCenter)
+export const vendors: VendorTable = byId(
+  kasperskyMdr,
+  ciscoFtd,
+  code42Incydr,
+  kasperskySecurityCenter,
+)
