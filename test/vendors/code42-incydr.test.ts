@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type Connection, decodeConnections } from '../../lib/core/connection.ts'
 import { isRotatorError } from '../../lib/core/errors.ts'
 import { Redacted } from '../../lib/core/redacted.ts'
@@ -593,6 +593,9 @@ describe('a refresh pair', () => {
     [1767225600, '2026-01-01T00:15:00.000Z'],
     [null, '2026-01-01T00:15:00.000Z'],
   ])('that says it ends at %j is kept, and renewed by %s', async (expiresAt, end) => {
+    // An instant without a zone must not become one of wherever this runs.
+    vi.stubEnv('TZ', 'Asia/Tokyo')
+    onTestFinished(() => void vi.unstubAllEnvs())
     const body = { accessToken: half('a2', expiresAt), refreshToken: half('r2', expiresAt) }
     const { grant } = await facingPair(body, 'date: Thu, 01 Jan 2026 00:00:00 GMT\r\n')
     const tokens = await grant(held('r1'))
