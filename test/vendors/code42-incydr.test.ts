@@ -6,10 +6,14 @@ import { isRotatorError } from '../../lib/core/errors.ts'
 import { Redacted } from '../../lib/core/redacted.ts'
 import type { HeldTokens, TokenSet } from '../../lib/core/vendor.ts'
 import { createHttp } from '../../lib/http.ts'
-import { code42Incydr as simulated } from '../../lib/local/simulators/code42-incydr.ts'
+import {
+  type IncydrSimulator,
+  code42Incydr as simulated,
+} from '../../lib/local/simulators/code42-incydr.ts'
 import type { SimulatorOptions } from '../../lib/local/simulators/simulator.ts'
 import { code42Incydr } from '../../lib/vendors/code42-incydr.ts'
 import { vendors } from '../../lib/vendors/index.ts'
+import { vendorContract } from './contract.ts'
 
 /** The first instant of a step of 30 s. */
 const START = new Date('2026-01-01T00:00:00Z')
@@ -128,6 +132,91 @@ const user = { username: 'user@example.test', password: 'pä:ss' }
 const rfcSeed = 'GEZD GNBV GY3T QOJQ gezdgnbvgy3tqojq'
 const asUser = (url: string) => ({ flow: 'user-token', url, consoleUrl: url })
 const asPair = (url: string) => ({ flow: 'refresh-pair', url, refreshUrl: `${url}/v9/renew` })
+
+const only = ({ credential }: IncydrSimulator, ...fields: readonly string[]) =>
+  Object.fromEntries(fields.map((field) => [field, credential[field]]))
+const basicOf = ({ credential }: IncydrSimulator, name: string, secret: string) =>
+  `Basic ${Buffer.from(`${credential[name]}:${credential[secret]}`).toString('base64')}`
+const proof = (line: string) => ({
+  on: 'verify',
+  sent: (_incydr: IncydrSimulator, token: string) => ({ line, authorization: `Bearer ${token}` }),
+})
+
+vendorContract<IncydrSimulator>({
+  vendor: code42Incydr,
+  start: simulated.start,
+  options: ({ url }) => ({ url }),
+  credential: (incydr) => only(incydr, 'clientId', 'clientSecret'),
+  consume: ({ url }) => ({ method: 'GET', url: `${url}/v1/users` }),
+  grants: [
+    {
+      name: 'client_credentials',
+      spends: 'nothing',
+      on: 'mint',
+      prepare: async () => ({}),
+      sent: (incydr) => ({
+        line: 'POST /v1/oauth',
+        authorization: basicOf(incydr, 'clientId', 'clientSecret'),
+      }),
+      answer: (access_token) => ({ access_token, token_type: 'bearer', expires_in: 900 }),
+    },
+  ],
+  verify: proof('GET /v1/customer'),
+  misshapen: [{ credential: { clientId: 'key-1', clientSecret: 7 }, field: 'clientSecret' }],
+})
+
+vendorContract<IncydrSimulator>({
+  vendor: code42Incydr,
+  start: simulated.start,
+  options: ({ url }) => ({ flow: 'user-token', url, consoleUrl: url }),
+  elsewhere: (url) => ({ url, consoleUrl: url }),
+  credential: (incydr) => only(incydr, 'username', 'password', 'totpSecret'),
+  consume: ({ url }) => ({ method: 'GET', url: `${url}/v1/users` }),
+  grants: [
+    {
+      name: 'user_token',
+      spends: 'nothing',
+      on: 'login',
+      prepare: async () => ({}),
+      sent: (incydr) => ({
+        line: 'GET /api/v3/auth/jwt?useBody=true',
+        authorization: basicOf(incydr, 'username', 'password'),
+      }),
+      answer: (v3_user_token) => ({ data: { v3_user_token }, error: null, warnings: null }),
+    },
+  ],
+  verify: proof('GET /api/v1/User/my'),
+  misshapen: [{ credential: { ...user, totpSecret: 'no seed' }, field: 'totpSecret' }],
+})
+
+vendorContract<IncydrSimulator>({
+  vendor: code42Incydr,
+  start: simulated.start,
+  options: ({ url }) => ({ flow: 'refresh-pair', url, refreshUrl: `${url}/v1/refresh-token` }),
+  elsewhere: (url) => ({ url, refreshUrl: `${url}/v1/refresh-token` }),
+  credential: () => ({}),
+  consume: ({ url }) => ({ method: 'GET', url: `${url}/v1/users` }),
+  grants: [
+    {
+      name: 'refresh_token',
+      spends: 'refresh-token',
+      on: 'refresh',
+      prepare: async ({ simulator }) => ({
+        refreshToken: new Redacted(String(simulator.credential.refreshToken)),
+      }),
+      sent: (_incydr, held) => ({
+        line: 'POST /v1/refresh-token',
+        body: { refreshToken: held.refreshToken?.reveal() },
+      }),
+      answer: (access, refresh) => ({
+        accessToken: { tokenValue: access, expiresAt: '2099-01-01T00:00:00Z' },
+        refreshToken: { tokenValue: refresh, expiresAt: '2099-01-01T00:00:00Z' },
+      }),
+    },
+  ],
+  verify: proof('GET /v1/customer'),
+  misshapen: [],
+})
 
 describe('an API client', () => {
   test('mints as the vendor’s SDK does: Basic, an empty body, no content type, no grant_type', async () => {

@@ -25,6 +25,8 @@ export interface VendorCase<S extends Simulator> {
   readonly start: (options?: SimulatorOptions) => Promise<S>
   /** The vendor's own options of a connection to the simulator; `tls.ca` is added. */
   readonly options: (simulator: S) => Record<string, unknown>
+  /** The options that put every call of the vendor on another server; by default its `url`. */
+  readonly elsewhere?: (url: string) => Record<string, unknown>
   /** The enrolled fields beside the refresh token. */
   readonly credential: (simulator: S) => Credential
   /** A call that a consumer makes with the published headers. */
@@ -280,7 +282,8 @@ export function vendorContract<S extends Simulator>(row: VendorCase<S>): void {
 
   /** The vendor's client, on a server that is not its simulator. */
   function connectTo(url: string, simulator: S) {
-    const connection = connectionOf(vendor, { ...row.options(simulator), url })
+    const elsewhere = row.elsewhere?.(url) ?? { url }
+    const connection = connectionOf(vendor, { ...row.options(simulator), ...elsewhere })
     const client = vendor.connect(connection, row.credential(simulator), createHttp())
     onTestFinished(() => client.close())
     return { client, call: { now: new Date(), timeoutSeconds: 10, known: {} } }
