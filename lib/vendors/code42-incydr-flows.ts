@@ -105,7 +105,7 @@ const userToken: Flow = {
       spends: 'nothing',
       keeps: 'nothing',
       usable: () => true,
-      announces: ({ now }) => (totpSecret === undefined ? {} : { totpStep: step(now) }),
+      ...(totpSecret !== undefined && { announces: ({ now }) => ({ totpStep: step(now) }) }),
       async request(_held, { now, timeoutSeconds, known }) {
         if (totpSecret !== undefined && known.totpStep === step(now)) {
           throw new TransportError(
