@@ -12,25 +12,26 @@ export function prints(error: unknown): string {
 }
 
 /**
- * Every way in which a secret could show: as it is, encoded, escaped, or only begun. Base64 differs
- * by where in the encoded text the secret stands, so all three alignments are there.
+ * Every way in which a secret could show: as it is, encoded, escaped, or only begun. Whatever shows
+ * all of it shows its first twelve characters in the same way, so these are what is looked for.
  */
 export function formsOf(secret: string): string[] {
-  const escaped = JSON.stringify(secret).slice(1, -1)
+  const begun = secret.slice(0, 12)
+  const escaped = JSON.stringify(begun).slice(1, -1)
+  // Base64 differs by where in the encoded text the secret stands: there are three alignments.
   const base64 = [0, 1, 2].map((shift) =>
-    Buffer.from('\0'.repeat(shift) + secret)
+    Buffer.from('\0'.repeat(shift) + begun)
       .toString('base64')
-      // What the bytes around the secret decide as well is cut off.
+      // What the bytes around it decide as well is cut off.
       .slice(Math.ceil((shift * 8) / 6), -4),
   )
-  const hex = Buffer.from(secret).toString('hex')
+  const hex = Buffer.from(begun).toString('hex')
   return [
-    secret,
-    secret.slice(0, 12),
+    begun,
     escaped,
     JSON.stringify(escaped).slice(1, -1),
-    encodeURIComponent(secret),
-    new URLSearchParams([['', secret]]).toString().slice(1),
+    encodeURIComponent(begun),
+    new URLSearchParams([['', begun]]).toString().slice(1),
     ...base64,
     ...base64.map((text) => text.replaceAll('+', '-').replaceAll('/', '_')),
     hex,

@@ -141,7 +141,7 @@ export const ciscoFtd: Vendor = {
     const custom = (wanted: CustomToken): Grant => ({
       name: 'custom_token',
       spends: 'nothing',
-      usable: isFreshLogin,
+      usable: mayBecomeCustom,
       async request(held, call) {
         const answer = await post(
           'custom_token',
@@ -208,11 +208,19 @@ function canRefresh(
   return refreshExpiresAt === undefined || refreshExpiresAt > now
 }
 
-/** A login with more than half of its life left; after that the pair is refreshed instead. */
-function isFreshLogin({ accessToken, facts, issuedAt, expiresAt }: HeldTokens, now: Date): boolean {
+/**
+ * A login in the first third of its life, or where it is due anyway: with a third of it left. In
+ * between and afterwards the pair is refreshed, so that a device which gives no custom token for now
+ * costs no consumer a fresh token, and is asked again at each renewal.
+ */
+function mayBecomeCustom(
+  { accessToken, facts, issuedAt, expiresAt }: HeldTokens,
+  now: Date,
+): boolean {
   if (accessToken === undefined || issuedAt === undefined || !expiresAt) return false
-  const half = later(issuedAt, (expiresAt.getTime() - issuedAt.getTime()) / 2000)
-  return facts?.origin === 'password' && half > now
+  const life = expiresAt.getTime() - issuedAt.getTime()
+  const lived = (now.getTime() - issuedAt.getTime()) / life
+  return facts?.origin === 'password' && (lived < 1 / 3 || (lived >= 0.6 && lived < 0.7))
 }
 
 const Unit = v.object({ serialNumber: v.string() })

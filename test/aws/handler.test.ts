@@ -117,7 +117,7 @@ describe('an invocation', () => {
     })
     expect(await first).toMatchObject({ outcomes: [{ outcome: 'rotated' }] })
     expect(simulator.counters()).toMatchObject({ spends: 1, presentedTwice: 0 })
-  })
+  }, 20_000)
 
   test('with too little time left sends nothing', async () => {
     const { simulator } = await deployed()

@@ -179,14 +179,16 @@ describe('a custom token', () => {
     expect(await thrownBy(call, [])).toMatchObject({ field: `connections[0].${field}` })
   })
 
-  test('is asked for with a login in the first half of its life, and with nothing else', async () => {
+  test('is asked for with a young login, or one that is due, and with nothing else', async () => {
     const now = new Date()
     const at = await started({ customToken }, { now: () => now })
     const held = await at.grant('password').request({}, at.call({ now }))
     const custom = at.grant('custom_token')
     expect(held.renewAt).toEqual(now)
-    expect(custom.usable(held, new Date(now.getTime() + 899_000))).toBe(true)
-    expect(custom.usable(held, new Date(now.getTime() + 900_000))).toBe(false)
+    const usableAfter = (seconds: number) =>
+      custom.usable(held, new Date(now.getTime() + seconds * 1000))
+    expect([0, 599, 600, 1079].map(usableAfter)).toEqual([true, true, false, false])
+    expect([1080, 1259, 1260, 1800].map(usableAfter)).toEqual([true, true, false, false])
     const longLived = await custom.request(held, at.call({ now }))
     expect(longLived.renewAt).toBeUndefined()
     expect(custom.usable(longLived, now)).toBe(false)
@@ -512,6 +514,10 @@ async function run(options: Record<string, unknown> = {}) {
       }
       return outcomes
     },
+    /** How long the published token still lives. */
+    secondsLeft: () =>
+      (new Date(String(secrets.current(consumer)?.expires_at)).getTime() - clock.now().getTime()) /
+      1000,
     /** What a consumer finds: whether the device takes the published headers. */
     async isServed() {
       const http = createHttp(ca === undefined ? {} : { ca })
@@ -564,6 +570,22 @@ test('a user who may have no custom token is served by logins that are refreshed
   expect(calls['POST fdm/token custom_token']).toBe(1)
   expect(calls['POST fdm/token password']).toBeLessThanOrEqual(2)
   expect(device.simulator.counters()).toMatchObject({ evictions: 0, presentedTwice: 0 })
+})
+
+test('a device that gives no custom token for an hour serves by logins, and gives one in the next', async () => {
+  const device = await run({ customToken: {} })
+  device.simulator.inject({ kind: 'error-503', on: 'custom', times: 'always' })
+  for (let minute = 0; minute < 60; minute++) {
+    await device.minutes(1)
+    expect(await device.isServed()).toBe(true)
+    expect(device.secondsLeft()).toBeGreaterThan(300)
+  }
+  expect(device.held()?.facts).toMatchObject({ origin: 'password' })
+  device.simulator.clearFaults()
+  await device.minutes(60)
+  expect(await device.isServed()).toBe(true)
+  expect(device.held()?.facts).toMatchObject({ origin: 'custom' })
+  expect(device.simulator.counters()).toMatchObject({ passwordGrants: 1, evictions: 0 })
 })
 
 test('a fail-over is told as a warning, and the other unit’s token is published', async () => {
