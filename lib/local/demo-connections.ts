@@ -6,7 +6,7 @@ export interface DemoConnection {
   /** Vendor id, and name of its simulator. */
   readonly vendor: string
   /** How its simulator is started, e.g. with a fault for good that makes the vendor behave otherwise. */
-  readonly simulator?: Pick<SimulatorOptions, 'fault'>
+  readonly simulator?: Pick<SimulatorOptions, 'fault' | 'speed'>
   /** The entry for `connections.json`, given the running simulator. */
   readonly configure: (simulator: Simulator) => Record<string, unknown>
   /** Credential fields to enroll, of those that the simulator hands out. */
@@ -21,6 +21,12 @@ const ping: DemoConnection['call'] = ({ url }) => ({
   url: `${url}/api/v1.0/Session.Ping`,
   json: {},
 })
+
+/**
+ * Sessions idle out after 18 s at every speed: at the speed of the rest they would not outlive the two
+ * seconds for which a busy machine may hold up this whole process.
+ */
+const idling = { speed: 10 }
 
 /** One of every vendor, and of every way to use it that behaves differently. */
 export const demoConnections: readonly DemoConnection[] = [
@@ -59,6 +65,7 @@ export const demoConnections: readonly DemoConnection[] = [
   {
     id: 'ksc-demo',
     vendor: 'kaspersky-security-center',
+    simulator: idling,
     configure: ({ url, ca }) => ({ url, tls: { ca } }),
     enroll: ['username', 'password', 'internal'],
     call: ping,
@@ -66,6 +73,7 @@ export const demoConnections: readonly DemoConnection[] = [
   {
     id: 'ksc-gateway-demo',
     vendor: 'kaspersky-security-center',
+    simulator: idling,
     configure: ({ url, ca, credential: { slaveServerId, hostId } }) => ({
       url,
       path: [{ secondaryServer: slaveServerId }, { agent: hostId }],
@@ -77,7 +85,7 @@ export const demoConnections: readonly DemoConnection[] = [
   {
     id: 'ksc-totp-demo',
     vendor: 'kaspersky-security-center',
-    simulator: { fault: 'second-factor' },
+    simulator: { ...idling, fault: 'second-factor' },
     configure: ({ url, ca }) => ({ url, tls: { ca } }),
     enroll: ['username', 'password', 'totpSecret'],
     call: ping,

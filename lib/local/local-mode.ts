@@ -75,8 +75,8 @@ export async function startLocalMode(options: LocalModeOptions): Promise<LocalMo
   const demos = await Promise.all(
     demoConnections.map(async (demo) => {
       const simulator = await simulators[demo.vendor as keyof typeof simulators].start({
-        ...demo.simulator,
         speed,
+        ...demo.simulator,
       })
       const configuration = { id: demo.id, vendor: demo.vendor, ...demo.configure(simulator) }
       return { demo, simulator, configuration }

@@ -2,7 +2,7 @@ import { Secret, TOTP, URI } from 'otpauth'
 import * as v from 'valibot'
 import { ConfigError, GrantRefusedError, ResponseError, TransportError } from '../core/errors.ts'
 import { Redacted } from '../core/redacted.ts'
-import type { Call, Credential, HeldTokens, HttpAnswer } from '../core/vendor.ts'
+import type { Call, Credential, HttpAnswer } from '../core/vendor.ts'
 import {
   asSession,
   failure,
@@ -102,15 +102,11 @@ function totpOf(seed: string): TOTP | undefined {
   }
 }
 
-/** A session of the primary server, and what later logins must know of this one. */
-export interface LoggedIn {
-  readonly session: Redacted
-  readonly facts: Readonly<Record<string, string>>
-}
-
 /**
  * `Session.StartSession` with KSCBasic, and KSCMFA if the server asks for it. Both halves are sent
  * once; a session left half open by a failure is ended.
+ *
+ * @returns how to log in, which gives a session of the primary server
  *
  * @see https://support.kaspersky.com/help/KSC/13.1/KSCAPI/a00390.html the second factor
  */
@@ -124,7 +120,7 @@ export function createLogin(rpc: Rpc, account: Account, virtualServer: string | 
     step: string | undefined,
     { status }: HttpAnswer,
     call: Call,
-  ): Promise<LoggedIn> {
+  ): Promise<Redacted> {
     if (type === 'totpreg') {
       throw new GrantRefusedError(
         'the account must register a second factor first, at the console; then enroll it anew with its totpSecret, or exempt it from two-step verification',
@@ -142,10 +138,12 @@ export function createLogin(rpc: Rpc, account: Account, virtualServer: string | 
         status,
       })
     }
+    // Whatever becomes of it: a code that is sent again is refused, and a refusal lasts.
+    call.remember?.({ totpStep: step })
     const code = totp.generate({ timestamp: call.now.getTime() })
     const headers = { ...where, ...asSession(session), authorization: `KSCMFA totp="${code}"` }
     const result = await rpc(methods.finishSession, {}, headers, call)
-    if (result.is === 'done') return { session: result.value ?? session, facts: { totpStep: step } }
+    if (result.is === 'done') return result.value ?? session
     if (result.is === 'failed') throw failure(result.error, 'the second factor')
     throw new GrantRefusedError(
       'the server refused the one-time code; compare its clock and the enrolled totpSecret',
@@ -153,9 +151,9 @@ export function createLogin(rpc: Rpc, account: Account, virtualServer: string | 
     )
   }
 
-  return async (held: HeldTokens, call: Call): Promise<LoggedIn> => {
+  return async (call: Call): Promise<Redacted> => {
     const step = totp?.counter({ timestamp: call.now.getTime() }).toString()
-    if (step !== undefined && [held.facts?.totpStep, call.known.totpStep].includes(step)) {
+    if (step !== undefined && call.known.totpStep === step) {
       // Before the first half, so that nothing is left half open.
       throw new TransportError(
         'the one-time code of this half minute has been used; nothing was sent, the next tick has another',
@@ -164,7 +162,7 @@ export function createLogin(rpc: Rpc, account: Account, virtualServer: string | 
     }
     const headers = { ...where, authorization: basic(account) }
     const result = await rpc(methods.startSession, {}, headers, call)
-    if (result.is === 'done') return { session: result.value, facts: {} }
+    if (result.is === 'done') return result.value
     if (result.is === 'failed') {
       if (!refusals.some((known) => isError(result.error, known)))
         throw failure(result.error, 'the login')

@@ -186,14 +186,13 @@ export const kasperskySecurityCenter: Vendor = {
           name: 'start_session',
           spends: 'nothing',
           usable: () => true,
-          async request(held, call) {
-            const { session: primary, facts } = await logIn(held, call)
+          async request(_held, call) {
+            const primary = await logIn(call)
             const issued = {
               tokenType: 'X-KSC-Session',
               issuedAt: call.now,
               expiresAt: null,
               grant: 'start_session',
-              facts,
             }
             if (path.length === 0) return { ...issued, accessToken: primary }
             try {
