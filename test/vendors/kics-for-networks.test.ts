@@ -454,7 +454,7 @@ test.each([
   [{ url: undefined }, 'connections[0].url: found nothing; allowed is'],
   [
     { url: 'http://192.0.2.30:8080/kics/api' },
-    'connections[0].url: found "http://192.0.2.30:8080/kics/api"; allowed is an https URL',
+    'connections[0].url: found "http://192.0.2.30:8080/…"; allowed is an https URL',
   ],
   [{ tokenUrl: 'http://192.0.2.30/token' }, 'connections[0].tokenUrl: found'],
   [
