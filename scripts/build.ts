@@ -38,6 +38,8 @@ export async function bundle(dist: string): Promise<string[]> {
     format: 'esm',
     platform: 'node',
     target: 'node24',
+    // Opens an operator's package at enrollment, which is a command's work: no function ever loads it.
+    external: ['*-package.ts'],
     // The SDK's ES modules shake, its CommonJS does not.
     mainFields: ['module', 'main'],
     outExtension: { '.js': '.mjs' },

@@ -37,7 +37,7 @@ test(
     const folders = (Object.values(files) as { source: { path: string; packaging: string } }[])
       .filter(({ source }) => source.packaging === 'zip')
       .map(({ source }) => join(out, source.path))
-    expect(folders).toHaveLength(2)
+    expect(folders).toHaveLength(3)
     for (const folder of folders) expect(existsSync(join(folder, 'connections.json'))).toBe(true)
   },
   patience,
