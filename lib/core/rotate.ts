@@ -127,6 +127,8 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
       case 'introspect':
         canIntrospect = false
         await introspect(held, client, context)
+        // Before anything is given up: a person may have enrolled meanwhile.
+        found = undefined
         break
       case 'retire':
         await retire(held, client, context)

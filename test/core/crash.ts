@@ -75,6 +75,9 @@ export function faulty(ports: Ports, at: number, fault: Fault) {
           request: through(`vendor.${grant.name}`, grant.request),
         })),
         ...(client.verify === undefined ? {} : { verify: through('vendor.verify', client.verify) }),
+        ...(client.introspect === undefined
+          ? {}
+          : { introspect: through('vendor.introspect', client.introspect) }),
         ...(client.revoke === undefined ? {} : { revoke: through('vendor.revoke', client.revoke) }),
       }
     },
