@@ -5,7 +5,7 @@ import { createFaults, standingFault } from './faults.ts'
 import { type Reply, type Request, serve } from './http-server.ts'
 import { distort, intercept } from './network-faults.ts'
 import { createRefreshChains } from './refresh-chains.ts'
-import type { Bench, Call, Rules, Tally } from './rules.ts'
+import type { Bench, Call, Rules, ServerIdentity, Tally } from './rules.ts'
 import type { Simulator, SimulatorKind, SimulatorOptions } from './simulator.ts'
 
 /**
@@ -51,7 +51,7 @@ export async function host<R extends Rules>(
     inject: faults.inject,
     clearFaults: faults.clear,
   }
-  const identity = plain ? undefined : await serverIdentity(vendor)
+  const identity = plain ? undefined : (rules.identity ?? (await serverIdentity(vendor)))
   const server = await serve(port, identity?.tls, (request) =>
     isControl(request) ? answerControl(request, facts, rules.controls) : answerVendor(request),
   )
@@ -66,7 +66,7 @@ export async function host<R extends Rules>(
   return { simulator, rules }
 }
 
-async function serverIdentity(vendor: string) {
+async function serverIdentity(vendor: string): Promise<ServerIdentity> {
   // Peers check certificates with their own clocks, so never with a simulated one.
   const authority = await createAuthority(`token-rotator simulator of ${vendor}`, new Date())
   const { key, cert, fingerprint } = await authority.issue({

@@ -1,3 +1,4 @@
+import type { TlsOptions } from 'node:tls'
 import type { Fault } from './faults.ts'
 import type { Reply, Request } from './http-server.ts'
 import type { RefreshChains } from './refresh-chains.ts'
@@ -14,6 +15,14 @@ export interface Bench {
   random(size: number): Uint8Array
   /** A lifetime of the vendor's, in seconds, after `speed`: whole and at least 1. */
   lifetime(seconds: number): number
+}
+
+/** How a server proves itself, and what it wants of its clients. */
+export interface ServerIdentity {
+  readonly tls: TlsOptions
+  /** PEM that verifies the server alone. */
+  readonly ca: string
+  readonly pin: string
 }
 
 /** One call, as the rules see it. */
@@ -38,6 +47,8 @@ export interface Endpoint {
 /** A vendor: its rules alone, without sockets and without the faults of a network. */
 export interface Rules {
   readonly credential: Credential
+  /** Over TLS. @default a certificate of an authority made at start; clients show none */
+  readonly identity?: ServerIdentity
   route(request: Request): Endpoint
   sessionsAlive(now: Date): number
   /** What an operator can do that the API cannot, by `<METHOD> <name below /_sim/>`; gives JSON. */
