@@ -5,6 +5,8 @@ export interface DemoConnection {
   readonly id: string
   /** Vendor id, and name of its simulator. */
   readonly vendor: string
+  /** Which of its kinds of client the simulator hands out, where it has several. */
+  readonly variant?: string
   /** The entry for `connections.json`, given the running simulator. */
   readonly configure: (simulator: Simulator) => Record<string, unknown>
   /** Credential fields to enroll, of those that the simulator hands out. */
@@ -47,4 +49,65 @@ export const demoConnections: readonly DemoConnection[] = [
       url: `${url}/api/fdm/latest/operational/systeminfo/default`,
     }),
   },
+  {
+    id: 'oauth2-refresh-demo',
+    vendor: 'oauth2',
+    configure: ({ url, credential, ca }) => ({
+      issuer: credential.issuer,
+      grant: 'refresh_token',
+      clientId: credential.clientId,
+      verifyUrl: `${url}/api/alerts`,
+      tls: { ca },
+    }),
+    enroll: ['clientSecret', 'refreshToken'],
+    call: oauth2Call,
+  },
+  {
+    id: 'oauth2-client-credentials-demo',
+    vendor: 'oauth2',
+    variant: 'client_secret_post',
+    configure: ({ url, credential, ca }) => ({
+      tokenEndpoint: `${url}/token`,
+      grant: 'client_credentials',
+      clientId: credential.clientId,
+      clientAuthentication: 'client_secret_post',
+      scope: 'api:read',
+      tls: { ca },
+    }),
+    enroll: ['clientSecret'],
+    call: oauth2Call,
+  },
+  {
+    id: 'oauth2-private-key-demo',
+    vendor: 'oauth2',
+    variant: 'private_key_jwt',
+    configure: ({ credential, ca }) => ({
+      issuer: credential.issuer,
+      grant: 'refresh_token',
+      clientId: credential.clientId,
+      clientAuthentication: 'private_key_jwt',
+      privateKeyAlgorithm: 'ES256',
+      tls: { ca },
+    }),
+    enroll: ['privateKey', 'refreshToken'],
+    call: oauth2Call,
+  },
+  {
+    id: 'oauth2-mtls-demo',
+    vendor: 'oauth2',
+    variant: 'tls_client_auth',
+    configure: ({ credential, ca }) => ({
+      issuer: credential.issuer,
+      grant: 'refresh_token',
+      clientId: credential.clientId,
+      clientAuthentication: 'tls_client_auth',
+      tls: { ca },
+    }),
+    enroll: ['certificate', 'privateKey', 'refreshToken'],
+    call: oauth2Call,
+  },
 ]
+
+function oauth2Call({ url }: Simulator) {
+  return { method: 'GET' as const, url: `${url}/api/alerts` }
+}

@@ -74,7 +74,11 @@ export async function startLocalMode(options: LocalModeOptions): Promise<LocalMo
 
   const demos = await Promise.all(
     demoConnections.map(async (demo) => {
-      const simulator = await simulators[demo.vendor as keyof typeof simulators].start({ speed })
+      const { vendor, variant } = demo
+      const simulator = await simulators[vendor as keyof typeof simulators].start({
+        speed,
+        ...(variant === undefined ? {} : { variant }),
+      })
       const configuration = { id: demo.id, vendor: demo.vendor, ...demo.configure(simulator) }
       return { demo, simulator, configuration }
     }),

@@ -76,25 +76,27 @@ async function server(bench: Bench, { plain = false, variant }: SimulatorOptions
   }
 
   async function open(issuer: string) {
+    const lives = {
+      access: bench.lifetime(ACCESS_SECONDS),
+      clientCredentials: bench.lifetime(CLIENT_CREDENTIALS_SECONDS),
+      refresh: bench.lifetime(REFRESH_SECONDS),
+    }
     const records = createRecords((grantId) => chains.revoke(grantId))
     let original: (stream: unknown) => unknown = () => undefined
     const provider = await createProvider({
       issuer,
       records,
       clients: Object.values(clients),
-      lives: {
-        access: bench.lifetime(ACCESS_SECONDS),
-        clientCredentials: bench.lifetime(CLIENT_CREDENTIALS_SECONDS),
-        refresh: bench.lifetime(REFRESH_SECONDS),
-      },
+      lives,
       rotates: () => !opened.keepsToken,
       socketOf: ({ socket }) => original(socket),
     })
     provider.on('grant.success', () => {
       tally.issued += 1
     })
-    provider.on('refresh_token.saved', ({ jti, grantId = '', exp = 0 }) => {
-      chains.add({ chain: grantId, token: jti, expiresAt: new Date(exp * 1000) })
+    provider.on('refresh_token.saved', ({ jti, grantId = '' }) => {
+      const expiresAt = new Date(bench.now().getTime() + lives.refresh * 1000)
+      chains.add({ chain: grantId, token: jti, expiresAt })
     })
     provider.on('refresh_token.consumed', ({ jti }) => {
       if (chains.consumed(jti)) tally.presentedTwice += 1
