@@ -688,7 +688,7 @@ describe('configuration', () => {
     'allowed is an https URL without user name, password, query or fragment, e.g. https://192.0.2.10'
   test.each([
     ['issuer', 'http://login.example.com', https],
-    ['verifyUrl', 'https://api.example.com/#x', https],
+    ['verifyUrl', 'api.example.com', https],
     ['baseUrl', 'ftp://api.example.com', https],
     ['grant', 'password', 'allowed is refresh_token or client_credentials'],
     [
@@ -720,10 +720,10 @@ describe('configuration', () => {
     const message = thrownBy(() =>
       connectionOf({ ...basic, issuer: 'https://a:made-up@b.example' }),
     )
-    expect(message).toBe(`connections[0].issuer: found a URL at b.example; ${https}`)
+    expect(message).toBe(`connections[0].issuer: found "https://b.example/…"; ${https}`)
     const query = 'https://login.example.com/token?client_secret=made-up'
     expect(thrownBy(() => connectionOf({ ...basic, tokenEndpoint: query }))).toBe(
-      `connections[0].tokenEndpoint: found a URL at login.example.com; ${https}`,
+      `connections[0].tokenEndpoint: found "https://login.example.com/…"; ${https}`,
     )
   })
 
