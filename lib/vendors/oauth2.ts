@@ -1,10 +1,10 @@
 import { ResponseError, VerifyFailedError } from '../core/errors.ts'
 import { later } from '../core/renewal.ts'
 import type { Call, Grant, HeldTokens, Http, TokenSet, Vendor, Verified } from '../core/vendor.ts'
-import { readGrant } from './oauth2/answers.ts'
-import { clientCertificate, clientOf } from './oauth2/client.ts'
-import { Options, type Settings, serverOrigin, settingsOf } from './oauth2/options.ts'
-import { type Server, speakTo } from './oauth2/server.ts'
+import { readGrant } from './oauth2-answers.ts'
+import { clientCertificate, clientOf } from './oauth2-client.ts'
+import { Options, type Settings, serverOrigin, settingsOf } from './oauth2-options.ts'
+import { type Server, speakTo } from './oauth2-server.ts'
 import { claimsOf } from './token.ts'
 
 // A refresh token that ran out less than this ago may still be taken by a server whose clock is behind.

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { TLSSocket } from 'node:tls'
 import { exportJWK, generateKeyPair } from 'jose'
-import { type AdapterFactory, Provider } from 'oidc-provider'
+import type { AdapterFactory, Provider } from 'oidc-provider'
 import type { DemoClient } from './oauth2-clients.ts'
 
 /** Lives of what the server issues, in seconds. */
@@ -40,7 +40,9 @@ export async function createProvider(options: ProviderOptions): Promise<Provider
     const found = socketOf(request)
     return found instanceof TLSSocket ? found : undefined
   }
-  const provider = new Provider(issuer, {
+  // Loaded when it is wanted: it comments on the runtime, on standard error, as soon as it is.
+  const library = await import('oidc-provider')
+  const provider = new library.Provider(issuer, {
     adapter: records,
     clients: clients.map(({ metadata }) => metadata),
     jwks: { keys: [jwk] },

@@ -8,14 +8,14 @@ import {
   refreshTokenGrantRequest,
   revocationRequest,
 } from 'oauth4webapi'
-import { ConfigError } from '../../core/errors.ts'
-import type { Redacted } from '../../core/redacted.ts'
-import { later } from '../../core/renewal.ts'
-import type { Call, Http, HttpAnswer } from '../../core/vendor.ts'
-import { carrier, unreadable } from './carrier.ts'
-import type { Client } from './client.ts'
-import { asksFirst, discover, type Known } from './discovery.ts'
-import type { Settings } from './options.ts'
+import { ConfigError } from '../core/errors.ts'
+import type { Redacted } from '../core/redacted.ts'
+import { later } from '../core/renewal.ts'
+import type { Call, Http, HttpAnswer } from '../core/vendor.ts'
+import { carrier, unreadable } from './oauth2-carrier.ts'
+import type { Client } from './oauth2-client.ts'
+import { asksFirst, discover, type Known } from './oauth2-discovery.ts'
+import type { Settings } from './oauth2-options.ts'
 
 /** The metadata and the clock are asked for no longer than this, in seconds; or half of a shorter call. */
 const discoverySeconds = 10

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { type Connection, VendorUrl } from '../../core/connection.ts'
-import { ConfigError } from '../../core/errors.ts'
+import { type Connection, VendorUrl } from '../core/connection.ts'
+import { ConfigError } from '../core/errors.ts'
 
 /** How a client proves itself, by its registered name (RFC 7591, section 2; RFC 8705, section 2.1.1). */
 export const clientAuthentications = [

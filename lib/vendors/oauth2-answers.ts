@@ -1,10 +1,10 @@
 import * as v from 'valibot'
-import { ConfigError, GrantRefusedError, ResponseError } from '../../core/errors.ts'
-import { later } from '../../core/renewal.ts'
-import type { HeldTokens, HttpAnswer, TokenSet } from '../../core/vendor.ts'
-import { claimsOf, keysOf, lifetimeSeconds, WireToken } from '../token.ts'
-import type { Client } from './client.ts'
-import { longestLifetimeSeconds, type Settings } from './options.ts'
+import { ConfigError, GrantRefusedError, ResponseError } from '../core/errors.ts'
+import { later } from '../core/renewal.ts'
+import type { HeldTokens, HttpAnswer, TokenSet } from '../core/vendor.ts'
+import type { Client } from './oauth2-client.ts'
+import { longestLifetimeSeconds, type Settings } from './oauth2-options.ts'
+import { claimsOf, keysOf, lifetimeSeconds, WireToken } from './token.ts'
 
 const Tokens = v.object({
   access_token: WireToken,

@@ -1,9 +1,9 @@
 import { type AuthorizationServer, discoveryRequest, processDiscoveryResponse } from 'oauth4webapi'
-import { isVendorUrl } from '../../core/connection.ts'
-import { ConfigError, ResponseError, TransportError } from '../../core/errors.ts'
-import type { Call, Http, HttpAnswer } from '../../core/vendor.ts'
-import { carrier, unreadable } from './carrier.ts'
-import type { Settings } from './options.ts'
+import { isVendorUrl } from '../core/connection.ts'
+import { ConfigError, ResponseError, TransportError } from '../core/errors.ts'
+import type { Call, Http, HttpAnswer } from '../core/vendor.ts'
+import { carrier, unreadable } from './oauth2-carrier.ts'
+import type { Settings } from './oauth2-options.ts'
 
 /** Where the server's endpoints are, and by how much its clock is ahead of ours. */
 export interface Known {

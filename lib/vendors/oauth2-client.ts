@@ -8,11 +8,11 @@ import {
   TlsClientAuth,
 } from 'oauth4webapi'
 import * as v from 'valibot'
-import { ConfigError } from '../../core/errors.ts'
-import { Redacted } from '../../core/redacted.ts'
-import { later } from '../../core/renewal.ts'
-import type { Credential, TlsMaterial } from '../../core/vendor.ts'
-import { keyKinds, type Settings } from './options.ts'
+import { ConfigError } from '../core/errors.ts'
+import { Redacted } from '../core/redacted.ts'
+import { later } from '../core/renewal.ts'
+import type { Credential, TlsMaterial } from '../core/vendor.ts'
+import { keyKinds, type Settings } from './oauth2-options.ts'
 
 /** An assertion lives this long by the server's clock, in seconds. */
 const assertionSeconds = 120

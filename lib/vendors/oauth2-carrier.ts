@@ -1,6 +1,6 @@
 import { allowInsecureRequests, customFetch } from 'oauth4webapi'
-import { isRotatorError, ResponseError, TransportError } from '../../core/errors.ts'
-import type { Http, HttpAnswer } from '../../core/vendor.ts'
+import { isRotatorError, ResponseError, TransportError } from '../core/errors.ts'
+import type { Http, HttpAnswer } from '../core/vendor.ts'
 
 /** Carries one request of the library over our transport, and keeps the answer. */
 export function carrier(http: Http, name: string, timeoutSeconds: number) {
