@@ -162,7 +162,7 @@ describe('the functions', () => {
     })
   })
 
-  test.each(Object.keys(vendors))(
+  test.each([...new Set(connections.map(({ vendor }) => vendor))])(
     'of %s finds in its environment and asset just what its handler reads',
     (vendor) => {
       const { Environment, Code } =
