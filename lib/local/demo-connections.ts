@@ -65,12 +65,11 @@ export const demoConnections: readonly DemoConnection[] = [
   {
     id: 'oauth2-client-credentials-demo',
     vendor: 'oauth2',
-    variant: 'client_secret_post',
+    variant: 'client_credentials',
     configure: ({ url, credential, ca }) => ({
       tokenEndpoint: `${url}/token`,
       grant: 'client_credentials',
       clientId: credential.clientId,
-      clientAuthentication: 'client_secret_post',
       scope: 'api:read',
       tls: { ca },
     }),

@@ -50,7 +50,8 @@ export function readGrant(
   { provenBy }: Client,
 ): TokenSet {
   const { status, json } = answer
-  if (status !== 200) throw refusal(answer, settings, provenBy)
+  // 200 by the RFC; CrowdStrike says 201.
+  if (status < 200 || status > 299) throw refusal(answer, settings, provenBy)
   const decoded = v.safeParse(Tokens, json)
   if (!decoded.success) {
     throw new ResponseError('the token endpoint gave no token that may stand in a header', {

@@ -476,6 +476,12 @@ describe('answers', () => {
     expect(tokens.tokenType).toBe('Bearer')
   })
 
+  test('a token that comes with 201 is a token', async () => {
+    const { url } = await startTokenEndpoint({ expires_in: 1799 }, { status: 201 })
+    const tokens = await grant(connect({ ...basic, tokenEndpoint: url }, secret), held)
+    expect(tokens.accessToken.reveal()).toBe('access-1')
+  })
+
   test('a token of a type that no consumer can send is kept, and not published over a good one', async () => {
     const { url } = await startTokenEndpoint({ refresh_token: 'next', token_type: 'DPoP' })
     const client = connect({ ...basic, tokenEndpoint: url }, secret)

@@ -44,7 +44,8 @@ export interface Oauth2Simulator extends Simulator {
  * and so does revoking an access token. It keeps real time: `now` dates the simulator's counters, and
  * `speed` shortens lives. Beside it stands an API that takes its tokens, `GET /api/alerts`.
  *
- * Variants are the client authentications; `client_secret_basic` unless said otherwise.
+ * Variants are the client authentications, `client_secret_basic` by default; and `client_credentials`,
+ * the same client without a refresh token, which nobody would hold.
  */
 export const oauth2: SimulatorKind<Oauth2Simulator> = {
   id: 'oauth2',
@@ -59,7 +60,8 @@ export const oauth2: SimulatorKind<Oauth2Simulator> = {
 
 async function server(bench: Bench, { plain = false, variant }: SimulatorOptions) {
   const { chains, tally } = bench
-  const method = variant ?? 'client_secret_basic'
+  const isAlone = variant === 'client_credentials'
+  const method = isAlone ? 'client_secret_basic' : (variant ?? 'client_secret_basic')
   const authority = plain ? undefined : await createAuthority('token-rotator oauth2', new Date())
   const clients = await demoClients(
     await authority?.issue({ usage: 'client', commonName: certificateName }),
@@ -68,7 +70,9 @@ async function server(bench: Bench, { plain = false, variant }: SimulatorOptions
     const client = clients[name]
     if (client !== undefined) return client
     const some = Object.keys(clients).join(', ')
-    throw new RangeError(`variant '${name}': allowed are ${some}, tls_client_auth only over TLS`)
+    throw new RangeError(
+      `variant '${name}': allowed are ${some}, client_credentials, and tls_client_auth over TLS`,
+    )
   }
   known(method)
   const opened: { provider?: Provider; app?: InProcess; keepsToken: boolean } = {
@@ -117,7 +121,7 @@ async function server(bench: Bench, { plain = false, variant }: SimulatorOptions
       credential: {
         issuer,
         ...known(method).credential,
-        refreshToken: await newRefreshToken(),
+        ...(isAlone ? {} : { refreshToken: await newRefreshToken() }),
         tokenEndpointAuthMethod: method,
       },
     }

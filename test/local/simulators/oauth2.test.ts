@@ -112,6 +112,18 @@ test('the credential is what a console would hand out, under the names of the en
   expect(server.credential.clientSecret).toMatch(/^%\+\/=: /)
 })
 
+test('a client on its own is handed no refresh token, and has no chain that could be lost', async () => {
+  const server = await start({ variant: 'client_credentials' })
+  expect(Object.keys(server.credential)).toEqual([
+    'issuer',
+    'clientId',
+    'clientSecret',
+    'tokenEndpointAuthMethod',
+  ])
+  expect((await token(server, { grant_type: 'client_credentials' })).status).toBe(200)
+  expect(server.chains()).toEqual([])
+})
+
 test('metadata answers at both addresses', async () => {
   const { url } = await start()
   for (const name of ['openid-configuration', 'oauth-authorization-server']) {
@@ -211,7 +223,7 @@ test('every client authentication has its client, as the control lists', async (
 
 test.each([
   ['nope', /^variant 'nope': allowed are client_secret_basic, /],
-  ['tls_client_auth', /tls_client_auth only over TLS$/],
+  ['tls_client_auth', / and tls_client_auth over TLS$/],
 ])('variant %s without TLS is refused with what is allowed', async (variant, message) => {
   await expect(oauth2.start({ plain: true, variant })).rejects.toThrow(message)
 })
