@@ -6,6 +6,7 @@ import { mayHaveSpent } from '../../lib/core/errors.ts'
 import { Redacted } from '../../lib/core/redacted.ts'
 import type { TokenSet } from '../../lib/core/vendor.ts'
 import { oauth2 } from '../../lib/vendors/oauth2.ts'
+import { prints, tracesOf } from '../canaries.ts'
 import {
   call,
   connect,
@@ -19,14 +20,17 @@ import {
 const held = { refreshToken: new Redacted('held-refresh-token') }
 const basic = { grant: 'refresh_token', clientId: 'soc' }
 const secret = { clientSecret: 'made-up-secret' }
+const madeUp = ['held-refresh-token', 'made-up-secret']
 const now = new Date('2026-01-01T00:00:00Z')
 
-async function errorOf(promise: Promise<unknown>) {
+/** What was thrown; that it shows no secret is checked by the way. */
+async function errorOf(promise: Promise<unknown>, secrets: readonly string[] = madeUp) {
   const error = await promise.then(
     () => undefined,
     (reason: Error & { code?: string }) => reason,
   )
   if (error === undefined) throw new Error('nothing was thrown')
+  expect(tracesOf(secrets, prints(error))).toEqual([])
   return { code: error.code, message: error.message, mayHaveSpent: mayHaveSpent(error) }
 }
 
@@ -239,7 +243,10 @@ describe('against oidc-provider', () => {
     const { server, held, open } = await startServer()
     const client = open()
     server.inject({ kind, on: 'grant' })
-    expect(await errorOf(grant(client, held))).toMatchObject({ code, mayHaveSpent: maySpend })
+    const { refreshToken, clientSecret } = server.credential
+    const secrets = [String(refreshToken), String(clientSecret)]
+    const error = await errorOf(grant(client, held), secrets)
+    expect(error).toMatchObject({ code, mayHaveSpent: maySpend })
   })
 
   test.each([
@@ -567,6 +574,25 @@ describe('answers', () => {
     if (rejected === undefined) expect((await verified)?.warning).toBe(warning)
     else await expect(verified).rejects.toMatchObject({ code: 'ERR_VERIFY_FAILED', rejected })
   })
+
+  test.each([
+    [200, '{"active":"yes","token":"held-refresh-token"}'],
+    [200, 'held-refresh-token'],
+    [400, '{"error":"invalid_request","error_description":"held-refresh-token"}'],
+    [500, 'held-refresh-token'],
+  ])(
+    'an introspection of status %i that says %s tells nothing, and is not repeated',
+    async (status, body) => {
+      const { url } = await startCanned(() => ({ status, body }))
+      const options = { ...basic, tokenEndpoint: url, introspectionEndpoint: `${url}/ask` }
+      const asked = connect(options, secret).introspect?.(held.refreshToken, call())
+      expect(await errorOf(asked ?? Promise.resolve())).toEqual({
+        code: 'ERR_RESPONSE',
+        message: `introspection gave an answer outside its RFC (status ${status})`,
+        mayHaveSpent: false,
+      })
+    },
+  )
 
   test('no message holds a token, a secret or what a server wrote', async () => {
     const body = '{"error":"weird","error_description":"token held-refresh-token is bad"}'
