@@ -23,6 +23,30 @@ export interface ProviderOptions {
   readonly socketOf: (request: IncomingMessage) => unknown
 }
 
+let loading: ReturnType<typeof loadQuietly> | undefined
+
+/** Loads the library when it is first wanted. */
+function load() {
+  loading ??= loadQuietly()
+  return loading
+}
+
+/**
+ * The library remarks while it loads that it wants Node 22; what the simulator uses of it is proven on
+ * 20 by its tests. Standard output and error belong to the command that runs.
+ */
+async function loadQuietly() {
+  const { warn } = console
+  console.warn = (...texts: unknown[]) => {
+    if (!String(texts[0]).includes('oidc-provider WARNING: Unsupported runtime')) warn(...texts)
+  }
+  try {
+    return await import('oidc-provider')
+  } finally {
+    console.warn = warn
+  }
+}
+
 const account = 'analyst'
 export const offlineScope = 'openid offline_access api:read'
 
@@ -40,9 +64,8 @@ export async function createProvider(options: ProviderOptions): Promise<Provider
     const found = socketOf(request)
     return found instanceof TLSSocket ? found : undefined
   }
-  // Loaded when it is wanted: it comments on the runtime, on standard error, as soon as it is.
-  const library = await import('oidc-provider')
-  const provider = new library.Provider(issuer, {
+  const { Provider } = await load()
+  const provider = new Provider(issuer, {
     adapter: records,
     clients: clients.map(({ metadata }) => metadata),
     jwks: { keys: [jwk] },
