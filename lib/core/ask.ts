@@ -16,12 +16,12 @@ export async function introspect(
 ): Promise<void> {
   const { refreshToken } = held.tokens
   if (client.introspect === undefined || refreshToken === undefined) return
-  try {
-    const answer = await client.introspect(refreshToken, callNow(context))
-    await context.ledger.commit(answer === 'active' ? unspent : refusedIntent)
-  } catch (error) {
-    if (!isRotatorError(error) || error.code === 'ERR_LEASE_HELD') throw error
-  }
+  const answer = await client.introspect(refreshToken, callNow(context)).catch((error) => {
+    if (!isRotatorError(error)) throw error
+    return undefined
+  })
+  if (answer === undefined) return
+  await context.ledger.commit(answer === 'active' ? unspent : refusedIntent)
 }
 
 /**

@@ -4,7 +4,8 @@ import type { VendorTable } from './vendor.ts'
 
 const loopback = new Set(['127.0.0.1', 'localhost', '[::1]'])
 
-function isVendorUrl(text: string): boolean {
+/** Whether credentials may be sent to this address. */
+export function isVendorUrl(text: string): boolean {
   if (!URL.canParse(text)) return false
   const url = new URL(text)
   const secure =

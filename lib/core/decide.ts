@@ -45,10 +45,11 @@ export type Decision =
   | { readonly do: 'retire' }
   /** `probe`: the one deliberate second sending of a token whose answer went missing. */
   | { readonly do: 'renew'; readonly grant: Grant; readonly probe: boolean }
-  /** Nothing safe can be done; a person is told, and it is looked at again. */
+  /** Nothing safe can be done now; it is looked at again, and a person is told if one can help. */
   | {
       readonly do: 'blocked'
-      readonly cause: Cause
+      /** Absent: it is soon known by itself, so nobody is told yet. */
+      readonly cause?: Cause
       readonly message: string
       readonly until?: Date
     }
@@ -152,7 +153,15 @@ function doubtful(situation: Situation, grant: Grant, token: string | undefined)
     }
   }
   const answered = later(intent.at, answerSeconds(timings))
-  if (situation.canIntrospect && now >= answered) return { do: 'introspect' }
+  if (situation.canIntrospect) {
+    if (now >= answered) return { do: 'introspect' }
+    return {
+      do: 'blocked',
+      message:
+        'a refresh token was sent and its answer is missing; the vendor is asked whether it was used up as soon as no late answer can come',
+      until: answered,
+    }
+  }
   const nearlyOut = item.published === undefined ? answered : nearlyOutAt(item.published, timings)
   const probeAt = latest(nearlyOut, answered)
   if (now >= probeAt) return withinBudget(situation, { do: 'renew', grant, probe: true })

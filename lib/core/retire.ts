@@ -16,8 +16,8 @@ export function supersededBy(
 ): readonly TokenSet[] {
   if (client.revoke === undefined) return []
   const pending = item.retireAt === undefined ? [] : held.superseded
-  const living =
-    isTokenSet(held.tokens) && grant.spends === 'nothing' && isAlive(held.tokens, tokens.issuedAt)
+  const isLeft = grant.spends === 'nothing' || grant.revokesHeld === true
+  const living = isTokenSet(held.tokens) && isLeft && isAlive(held.tokens, tokens.issuedAt)
   return living ? [...pending, held.tokens as TokenSet] : pending
 }
 
@@ -33,7 +33,10 @@ export async function retire(
   context: Context,
 ): Promise<void> {
   if (held.superseded.length > 0 && isTokenSet(held.tokens)) {
-    await client.revoke?.(held.superseded, held.tokens, callNow(context)).catch(() => undefined)
+    const fate = await client
+      .revoke?.(held.superseded, held.tokens, callNow(context))
+      .catch(() => undefined)
+    if (fate === 'held-ended') context.ledger.stage((item) => ({ ...item, requested: true }))
   }
   context.ledger.stage(({ retireAt: _, ...rest }) => rest)
 }

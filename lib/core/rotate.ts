@@ -93,10 +93,10 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
       case 'skip':
         return { ...ending, dueAt: decision.until }
       case 'blocked': {
-        const { until: dueAt, do: _, cause, message: why } = decision
+        const { until: dueAt, do: _, message: why, ...rest } = decision
         // What the vendor said in this run tells a person more than that it said no.
         const message = ending.error === undefined ? why : `${why}: ${ending.error.message}`
-        const told = { ...ending, cause, message, outcome: 'blocked' } as const
+        const told = { ...ending, ...rest, message, outcome: 'blocked' } as const
         return { ...told, ...(dueAt === undefined ? {} : { dueAt }) }
       }
       case 'renew': {
@@ -130,6 +130,8 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
       case 'introspect':
         canIntrospect = false
         await introspect(held, client, context)
+        // Before anything is given up: a person may have enrolled meanwhile.
+        found = undefined
         break
       case 'retire':
         await retire(held, client, context)

@@ -54,6 +54,11 @@ export interface Grant {
    * grant that spends nothing; one that spends is announced by the engine.
    */
   readonly announces?: (call: Call) => Readonly<Record<string, string>>
+  /**
+   * Hands what was held to `revoke` once it is superseded, although the grant spends its refresh
+   * token. By default only a grant that spends nothing does: it begins a session and leaves one behind.
+   */
+  readonly revokesHeld?: true
   readonly usable: (held: HeldTokens, now: Date) => boolean
   /** @throws {AnyRotatorError} of which `mayHaveSpent` tells what it leaves behind */
   readonly request: (held: HeldTokens, call: Call) => Promise<TokenSet>
@@ -95,8 +100,15 @@ export interface VendorClient {
   /**
    * Ends token sets that have been superseded, e.g. a session that would count against a limit.
    * Best effort: what cannot be ended runs out by itself.
+   *
+   * @returns `held-ended` if what is held died with them: it is renewed at once, so that a person
+   *   hears of it now and not when the published token runs out
    */
-  readonly revoke?: (superseded: readonly TokenSet[], held: TokenSet, call: Call) => Promise<void>
+  readonly revoke?: (
+    superseded: readonly TokenSet[],
+    held: TokenSet,
+    call: Call,
+  ) => Promise<'held-ended' | undefined>
   /** Frees sockets. */
   readonly close: () => Promise<void>
 }

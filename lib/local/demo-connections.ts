@@ -6,7 +6,7 @@ export interface DemoConnection {
   /** Vendor id, and name of its simulator. */
   readonly vendor: string
   /** How its simulator is started, e.g. with a fault for good that makes the vendor behave otherwise. */
-  readonly simulator?: Pick<SimulatorOptions, 'fault' | 'speed'>
+  readonly simulator?: Pick<SimulatorOptions, 'fault' | 'speed' | 'variant'>
   /** The entry for `connections.json`, given the running simulator. */
   readonly configure: (simulator: Simulator) => Record<string, unknown>
   /** Credential fields to enroll, of those that the simulator hands out. */
@@ -135,9 +135,69 @@ export const demoConnections: readonly DemoConnection[] = [
       json: { filter: [], sort: [], offset: 0, limit: 1 },
     }),
   },
+  {
+    id: 'oauth2-refresh-demo',
+    vendor: 'oauth2',
+    configure: ({ url, credential, ca }) => ({
+      issuer: credential.issuer,
+      grant: 'refresh_token',
+      clientId: credential.clientId,
+      verifyUrl: `${url}/api/alerts`,
+      tls: { ca },
+    }),
+    enroll: ['clientSecret', 'refreshToken'],
+    call: oauth2Call,
+  },
+  {
+    id: 'oauth2-client-credentials-demo',
+    vendor: 'oauth2',
+    simulator: { variant: 'client_credentials' },
+    configure: ({ url, credential, ca }) => ({
+      tokenEndpoint: `${url}/token`,
+      grant: 'client_credentials',
+      clientId: credential.clientId,
+      scope: 'api:read',
+      tls: { ca },
+    }),
+    enroll: ['clientSecret'],
+    call: oauth2Call,
+  },
+  {
+    id: 'oauth2-private-key-demo',
+    vendor: 'oauth2',
+    simulator: { variant: 'private_key_jwt' },
+    configure: ({ credential, ca }) => ({
+      issuer: credential.issuer,
+      grant: 'refresh_token',
+      clientId: credential.clientId,
+      clientAuthentication: 'private_key_jwt',
+      privateKeyAlgorithm: 'ES256',
+      tls: { ca },
+    }),
+    enroll: ['privateKey', 'refreshToken'],
+    call: oauth2Call,
+  },
+  {
+    id: 'oauth2-mtls-demo',
+    vendor: 'oauth2',
+    simulator: { variant: 'tls_client_auth' },
+    configure: ({ credential, ca }) => ({
+      issuer: credential.issuer,
+      grant: 'refresh_token',
+      clientId: credential.clientId,
+      clientAuthentication: 'tls_client_auth',
+      tls: { ca },
+    }),
+    enroll: ['certificate', 'privateKey', 'refreshToken'],
+    call: oauth2Call,
+  },
 ]
 
 /** The server is recognised by the certificate that its package brought, so nothing more is configured. */
 function kics(prefix: string): DemoConnection['configure'] {
   return ({ url }) => ({ url: `${url}${prefix}`, tokenUrl: `${url}${prefix}/auth/v4/token` })
+}
+
+function oauth2Call({ url }: Simulator) {
+  return { method: 'GET' as const, url: `${url}/api/alerts` }
 }

@@ -4,6 +4,7 @@ import { code42Incydr } from './code42-incydr.ts'
 import { kasperskyMdr } from './kaspersky-mdr.ts'
 import { kasperskySecurityCenter } from './kaspersky-security-center.ts'
 import { kicsForNetworks } from './kics-for-networks.ts'
+import { oauth2 } from './oauth2.ts'
 
 function byId(...all: readonly Vendor[]): VendorTable {
   return Object.fromEntries(all.map((vendor) => [vendor.id, vendor]))
@@ -16,4 +17,5 @@ export const vendors: VendorTable = byId(
   code42Incydr,
   kicsForNetworks,
   kasperskySecurityCenter,
+  oauth2,
 )

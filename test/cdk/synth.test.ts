@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
+import { vendors } from '../../lib/vendors/index.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
 // Long beside a few seconds of work, because a busy machine must not make it fail.
@@ -37,7 +38,7 @@ test(
     const folders = (Object.values(files) as { source: { path: string; packaging: string } }[])
       .filter(({ source }) => source.packaging === 'zip')
       .map(({ source }) => join(out, source.path))
-    expect(folders).toHaveLength(3)
+    expect(folders).toHaveLength(Object.keys(vendors).length)
     for (const folder of folders) expect(existsSync(join(folder, 'connections.json'))).toBe(true)
   },
   patience,

@@ -78,6 +78,9 @@ export function faulty(ports: Ports, at: number, fault: Fault) {
         ...(client.keepAlive === undefined
           ? {}
           : { keepAlive: through('vendor.keepAlive', client.keepAlive) }),
+        ...(client.introspect === undefined
+          ? {}
+          : { introspect: through('vendor.introspect', client.introspect) }),
         ...(client.revoke === undefined ? {} : { revoke: through('vendor.revoke', client.revoke) }),
       }
     },

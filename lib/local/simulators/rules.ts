@@ -1,3 +1,4 @@
+import type { TlsOptions } from 'node:tls'
 import type { Fault } from './faults.ts'
 import type { Listener, Reply, Request } from './http-server.ts'
 import type { RefreshChains } from './refresh-chains.ts'
@@ -20,6 +21,14 @@ export interface Bench {
 
 /** How a server proves itself, and what it wants of its clients. */
 export interface ServerIdentity extends Listener {
+  /** PEM that verifies the server alone. */
+  readonly ca: string
+  readonly pin: string
+}
+
+/** How a server proves itself, and what it wants of its clients. */
+export interface ServerIdentity {
+  readonly tls: TlsOptions
   /** PEM that verifies the server alone. */
   readonly ca: string
   readonly pin: string

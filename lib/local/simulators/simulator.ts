@@ -12,6 +12,8 @@ export interface SimulatorOptions {
    * The clock itself never runs ahead: clients compare `exp` with their own. Default 1.
    */
   readonly speed?: number
+  /** Which of its kinds of client the credential is for, where a vendor has several. */
+  readonly variant?: string
   /** A fault from the vendor's catalogue, in force until cleared. */
   readonly fault?: string
   /** The simulator's clock. @default the system's */
