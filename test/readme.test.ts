@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { decodeConnections } from '../lib/core/connection.ts'
 import { vendors } from '../lib/vendors/index.ts'
 
 const readme = readFileSync('README.md', 'utf8')
@@ -55,6 +56,12 @@ describe('the README', () => {
       [...source.matchAll(/readonly code = '(ERR_[A-Z_]+)'/g)].map(([, code]) => code ?? ''),
     )
     for (const code of codes) expect(readme).toContain(`| \`${code}\` |`)
+  })
+
+  test('shows connections that are taken as they are', () => {
+    const shown = blocks('json').map((json) => JSON.parse(json) as unknown)
+    expect(shown).toHaveLength(3)
+    expect(decodeConnections(shown, vendors)).toHaveLength(3)
   })
 
   test('shows code that type-checks', async () => {
