@@ -1,7 +1,7 @@
 import { App } from 'aws-cdk-lib'
 import { readConnections } from '../lib/aws/environment.ts'
 import { RotatorStack } from '../lib/cdk/rotator-stack.ts'
-import { encodeConnection } from '../lib/core/connection.ts'
+import { encodeConnection } from '../lib/core/decode-connections.ts'
 import { isRotatorError } from '../lib/core/errors.ts'
 import { vendors } from '../lib/vendors/index.ts'
 

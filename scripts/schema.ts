@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { type JsonSchema, toJsonSchema } from '@valibot/to-json-schema'
-import { connectionSchema } from '../lib/core/connection.ts'
+import { connectionSchema } from '../lib/core/decode-connections.ts'
 import type { Vendor } from '../lib/core/vendor.ts'
 import { vendors } from '../lib/vendors/index.ts'
 

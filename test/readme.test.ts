@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { decodeConnections } from '../lib/core/connection.ts'
+import { decodeConnections } from '../lib/core/decode-connections.ts'
 import { vendors } from '../lib/vendors/index.ts'
 
 const readme = readFileSync('README.md', 'utf8')

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
-import { type Connection, decodeConnections } from '../core/connection.ts'
+import type { Connection } from '../core/connection.ts'
+import { decodeConnections } from '../core/decode-connections.ts'
 import { ConfigError } from '../core/errors.ts'
 import type { VendorTable } from '../core/vendor.ts'
 

@@ -1,6 +1,6 @@
 import type { Connection } from './connection.ts'
 import { ConfigError } from './errors.ts'
-import { defaultTimings, marginSeconds, versionQuota } from './renewal.ts'
+import { defaultTimings, marginSeconds, renewalSeconds, versionQuota } from './renewal.ts'
 import type { Vendor } from './vendor.ts'
 
 /** AWS's guidance: a secret is not written more often than once in 10 minutes, sustained. */
@@ -49,7 +49,7 @@ export function checkCadence(
     )
   }
 
-  const earliest = Math.floor(lifetime - 1.1 * margin)
+  const earliest = Math.floor(renewalSeconds(lifetime, 1, defaultTimings))
   const every = connection.renew?.everySeconds
   const byWish = every !== undefined && every <= earliest
   const interval = byWish ? every : earliest

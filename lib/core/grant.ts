@@ -74,7 +74,7 @@ async function grantSpendingNothing(
 ): Promise<Granted> {
   const call = callNow(context)
   const facts = grant.announces?.(call)
-  if (facts !== undefined) {
+  if (facts !== undefined && Object.keys(facts).length > 0) {
     await context.ledger.commit((item) => ({ ...item, facts: { ...item.facts, ...facts } }))
   }
   try {

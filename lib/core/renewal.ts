@@ -79,6 +79,17 @@ export function marginSeconds(lifetimeSeconds: number, timings: Timings): number
   return Math.min(Math.max(lifetimeSeconds / 4, timings.marginFloorSeconds), lifetimeSeconds / 3)
 }
 
+/**
+ * How long after it was issued a token is renewed, in seconds: a margin before its end, and earlier by
+ * `jitter` (0 to 1) tenths of the margin. Spreading out never pushes a short token below the ten
+ * minutes that AWS wants between two versions.
+ */
+export function renewalSeconds(lifetimeSeconds: number, jitter: number, timings: Timings): number {
+  const margin = marginSeconds(lifetimeSeconds, timings)
+  const soonest = Math.min(lifetimeSeconds - margin, timings.marginFloorSeconds)
+  return Math.max(lifetimeSeconds - (1 + jitter / 10) * margin, soonest)
+}
+
 /** A number from 0 up to 1 that belongs to a connection: equal expiries spread out, and stay spread. */
 export function jitterOf(connection: string): number {
   return createHash('sha256').update(connection).digest().readUInt32BE(0) / 2 ** 32
@@ -96,13 +107,10 @@ export function renewAt(
 ): Date {
   const { issuedAt, expiresAt, refreshExpiresAt } = tokens
   if (issuedAt === undefined || expiresAt === undefined) return new Date(0)
-  const early = 1 + jitterOf(connection.id) / 10
+  const jitter = jitterOf(connection.id)
   const before = (end: Date) => {
     const lifetime = (end.getTime() - issuedAt.getTime()) / 1000
-    const margin = marginSeconds(lifetime, timings)
-    // Spreading out must not push a short token below the ten minutes between two versions.
-    const soonest = Math.min(lifetime - margin, timings.marginFloorSeconds)
-    return later(issuedAt, Math.max(lifetime - early * margin, soonest))
+    return later(issuedAt, renewalSeconds(lifetime, jitter, timings))
   }
   const every = connection.renew?.everySeconds
   const due = earliest(

@@ -40,6 +40,5 @@ export function callNow({ ports, ledger }: Context, timeoutSeconds?: number): Ca
     now: ports.clock.now(),
     timeoutSeconds: timeoutSeconds ?? ports.timings.idlePatienceSeconds,
     known: ledger.item.facts,
-    remember: (facts) => ledger.stage((item) => ({ ...item, facts: { ...item.facts, ...facts } })),
   }
 }

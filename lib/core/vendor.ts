@@ -34,8 +34,6 @@ export interface Call {
   readonly timeoutSeconds: number
   /** Facts that earlier calls gave, from the ledger. Holds no secret. */
   readonly known: Readonly<Record<string, string>>
-  /** Leaves facts for later calls, also if this one fails. */
-  readonly remember?: (facts: Readonly<Record<string, string>>) => void
 }
 
 /** One way to obtain tokens. */

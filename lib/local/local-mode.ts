@@ -17,6 +17,7 @@ import { startReader } from './reader.ts'
 import { connectionStatus, makeReport, type Report } from './report.ts'
 import { simulators } from './simulators/index.ts'
 import type { Simulator } from './simulators/simulator.ts'
+import type { Running, Status } from './status.ts'
 
 /** Time-out of the functions, in seconds, as the stack sets it. */
 const functionSeconds = 300
@@ -31,30 +32,11 @@ export interface LocalModeOptions {
   readonly onOutcome: (outcome: Outcome) => void
 }
 
-/** One row of what a person looks at. */
-export interface Status {
-  readonly connection: string
-  readonly vendor: string
-  readonly state: string
-  /** Seconds that the published token has left; absent before the first. */
-  readonly secondsLeft?: number
-  readonly rotations: number
-  readonly reads: number
-  readonly deadReads: number
-}
-
 export interface LocalMode {
   readonly url: string
   readonly status: () => Promise<Status[]>
   /** Lets what is under way finish, counts, and closes everything. */
   readonly stop: () => Promise<Report>
-}
-
-/** A demo connection at work. */
-export interface Running {
-  readonly id: string
-  readonly simulator: Simulator
-  readonly reader: ReturnType<typeof startReader>
 }
 
 /**
@@ -68,6 +50,8 @@ export async function startLocalMode(options: LocalModeOptions): Promise<LocalMo
   const endpoint = await startAwsEndpoint({
     port,
     versionWindowSeconds: timings.versionWindowSeconds,
+    // The kinder of the two readings: by the other, a token of 15 minutes fills its secret within a day.
+    versionQuota: 'purging',
     ...(dataDir === undefined ? {} : { dataDir }),
   })
   enterLocalAccount(endpoint.url)

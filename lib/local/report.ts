@@ -5,7 +5,7 @@ import { enrollmentSecretId } from '../core/documents.ts'
 import type { LedgerItem } from '../core/ledger.ts'
 import { escrowName } from '../core/read-held.ts'
 import type { Ports } from '../core/run.ts'
-import type { Running, Status } from './local-mode.ts'
+import type { Running, Status } from './status.ts'
 
 /**
  * What a stretch of local mode came to. Counted by the simulators and the readers; the engine is not

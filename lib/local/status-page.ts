@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Status } from './local-mode.ts'
+import type { Status } from './status.ts'
 import { statusRows } from './status-table.ts'
 
 /** The live table as a page that renews itself, on a free port of 127.0.0.1; `/status.json` for programs. */

@@ -1,4 +1,4 @@
-import type { Status } from './local-mode.ts'
+import type { Status } from './status.ts'
 
 const columns: readonly { readonly title: string; readonly value: (status: Status) => string }[] = [
   { title: 'connection', value: ({ connection }) => connection },

@@ -103,6 +103,14 @@ function totpOf(seed: string): TOTP | undefined {
 }
 
 /**
+ * The half minute of the code that a login would send, if the account has one. It must be on record
+ * before the login begins: a code that is sent again is refused, and a refusal lasts.
+ */
+export function stepOf({ totp }: Account, { now }: Pick<Call, 'now'>): string | undefined {
+  return totp?.counter({ timestamp: now.getTime() }).toString()
+}
+
+/**
  * `Session.StartSession` with KSCBasic, and KSCMFA if the server asks for it. Both halves are sent
  * once; a session left half open by a failure is ended.
  *
@@ -138,8 +146,6 @@ export function createLogin(rpc: Rpc, account: Account, virtualServer: string | 
         status,
       })
     }
-    // Whatever becomes of it: a code that is sent again is refused, and a refusal lasts.
-    call.remember?.({ totpStep: step })
     const code = totp.generate({ timestamp: call.now.getTime() })
     const headers = { ...where, ...asSession(session), authorization: `KSCMFA totp="${code}"` }
     const result = await rpc(methods.finishSession, {}, headers, call)
@@ -152,7 +158,7 @@ export function createLogin(rpc: Rpc, account: Account, virtualServer: string | 
   }
 
   return async (call: Call): Promise<Redacted> => {
-    const step = totp?.counter({ timestamp: call.now.getTime() }).toString()
+    const step = stepOf(account, call)
     if (step !== undefined && call.known.totpStep === step) {
       // Before the first half, so that nothing is left half open.
       throw new TransportError(

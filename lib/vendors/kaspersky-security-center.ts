@@ -3,7 +3,7 @@ import { VendorOrigin } from '../core/connection.ts'
 import { ConfigError, VerifyFailedError } from '../core/errors.ts'
 import type { Redacted } from '../core/redacted.ts'
 import type { Call, HttpAnswer, TokenSet, Vendor, Verified } from '../core/vendor.ts'
-import { createLogin, Domain, decodeAccount } from './kaspersky-security-center-login.ts'
+import { createLogin, Domain, decodeAccount, stepOf } from './kaspersky-security-center-login.ts'
 import {
   asSession,
   createRpc,
@@ -186,6 +186,10 @@ export const kasperskySecurityCenter: Vendor = {
           name: 'start_session',
           spends: 'nothing',
           usable: () => true,
+          announces(call): Record<string, string> {
+            const totpStep = stepOf(account, call)
+            return totpStep === undefined ? {} : { totpStep }
+          },
           async request(_held, call) {
             const primary = await logIn(call)
             const issued = {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { JsonSchema } from '@valibot/to-json-schema'
 import { describe, expect, test } from 'vitest'
 import { readConnections } from '../../lib/aws/environment.ts'
-import { decodeConnections, encodeConnection } from '../../lib/core/connection.ts'
+import { decodeConnections, encodeConnection } from '../../lib/core/decode-connections.ts'
 import { vendors } from '../../lib/vendors/index.ts'
 import { connectionsSchema } from '../../scripts/schema.ts'
 

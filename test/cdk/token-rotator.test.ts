@@ -8,7 +8,7 @@ import { AccountPrincipal, Role } from 'aws-cdk-lib/aws-iam'
 import { describe, expect, test } from 'vitest'
 import { readSettings } from '../../lib/aws/environment.ts'
 import { TokenRotator } from '../../lib/cdk/token-rotator.ts'
-import { decodeConnections } from '../../lib/core/connection.ts'
+import { decodeConnections } from '../../lib/core/decode-connections.ts'
 import { dueIndex as queriedIndex } from '../../lib/core/documents.ts'
 import { defaultTimings } from '../../lib/core/renewal.ts'
 import { vendors } from '../../lib/vendors/index.ts'
@@ -360,7 +360,7 @@ describe('a mistake in the configuration', () => {
     [
       'a token too short-lived for its renewals',
       [{ ...ftd, customToken: { desiredExpiresIn: 900, desiredRefreshExpiresIn: 1800 } }],
-      /^connections\[0\]: found access tokens of 900 s, renewed every 570 s at the earliest; allowed for cisco-ftd is tokens of 1365 s or more/,
+      /^connections\[0\]: found access tokens of 900 s, renewed every 600 s at the earliest; allowed for cisco-ftd is tokens of 1365 s or more/,
     ],
   ])('is refused in one line: %s', (_what, mistaken, message) => {
     const synthesis = () => rotatorStack({ connections: mistaken })

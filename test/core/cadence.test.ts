@@ -65,11 +65,11 @@ describe('a vendor whose grants spend nothing', () => {
   })
 
   test('may hold tokens of 15 minutes, with a warning', () => {
-    expect(check('nothing', 900)).toContain('found access tokens of 900 s, renewed every 570 s')
+    expect(check('nothing', 900)).toContain('found access tokens of 900 s, renewed every 600 s')
   })
 
   test('is warned of its tokens although it wishes for less', () => {
-    expect(check('nothing', 900, 3600)).toContain('renewed every 570 s at the earliest')
+    expect(check('nothing', 900, 3600)).toContain('renewed every 600 s at the earliest')
   })
 
   test('hears nothing of every 864 s', () => {

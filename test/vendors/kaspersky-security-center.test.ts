@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { Secret, TOTP } from 'otpauth'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { decodeConnections } from '../../lib/core/connection.ts'
+import { decodeConnections } from '../../lib/core/decode-connections.ts'
 import type { Call, TokenSet } from '../../lib/core/vendor.ts'
 import { createHttp, type Transport } from '../../lib/http.ts'
 import {
@@ -294,22 +294,14 @@ describe('the second factor', () => {
     expect(seen).toEqual([])
   })
 
-  test('is remembered before it is sent, and only if it is', async () => {
-    const remembered: unknown[] = []
-    const remember = (facts: unknown) => void remembered.push(facts)
-    const { url } = await scripted(
-      says({ PxgRetVal: 'no code wanted' }),
-      says({ PxgRetVal: 's' }),
-      asksForCode(),
-      (response) => void response.destroy(),
-    )
-    const client = clientOf(url, {}, withSeed)
-    await expect(logIn(client, { remember })).rejects.toThrow()
-    await logIn(client, { remember })
-    expect(remembered).toEqual([])
-    await expect(logIn(client, { remember })).rejects.toMatchObject({ code: 'ERR_TRANSPORT' })
+  test('has its half minute on record before anything is sent', async () => {
+    const { url, seen } = await scripted()
     // 1767225610 s, in steps of 30.
-    expect(remembered).toEqual([{ totpStep: '58907520' }])
+    expect(clientOf(url, {}, withSeed).grants[0]?.announces?.(call)).toEqual({
+      totpStep: '58907520',
+    })
+    expect(clientOf(url, {}).grants[0]?.announces?.(call)).toEqual({})
+    expect(seen).toEqual([])
   })
 
   test.each([

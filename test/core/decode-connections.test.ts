@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { decodeConnections } from '../../lib/core/connection.ts'
+import { decodeConnections } from '../../lib/core/decode-connections.ts'
 import { vendors } from '../../lib/vendors/index.ts'
 
 const ftd = { id: 'ftd-hq', vendor: 'cisco-ftd', url: 'https://192.0.2.10' }
