@@ -80,7 +80,7 @@ export async function startLocalMode(options: LocalModeOptions): Promise<LocalMo
     const { ca } = simulator
     const http = createHttp(ca === undefined ? {} : { ca })
     // About a hundred reads in the shortest lifetime, half an hour.
-    const everySeconds = Math.max(0.05, 18 / speed)
+    const everySeconds = Math.max(0.2, 18 / speed)
     const reader = startReader(
       demo.id,
       http,

@@ -7,25 +7,26 @@ import { keysOf, WireToken } from './token.ts'
 export type GrantName = 'refresh_token' | 'certificate'
 
 /**
- * Longest life of an access token, in seconds: 43200 minutes, the most that `logon_session_timeout`
- * takes. The least is a minute, which is not enforced: a short-lived token is still a token.
+ * Life of an access token, in seconds: 1 to 43200 minutes, what `logon_session_timeout` takes. What
+ * lies outside is in another unit, or nonsense.
  *
  * @see https://support.kaspersky.com/kics-for-networks/4.0/215705
  */
+const shortestSeconds = 60
 const longestSeconds = 2_592_000
 
 // `token_type` is lower-case on the wire. A later grant costs nothing, so no oddity has to be taken.
 const Answer = v.object({
   access_token: WireToken,
   token_type: v.pipe(v.string(), v.regex(/^bearer$/i)),
-  expires_in: v.pipe(v.number(), v.gtValue(0), v.maxValue(longestSeconds)),
+  expires_in: v.pipe(v.number(), v.minValue(shortestSeconds), v.maxValue(longestSeconds)),
   refresh_token: v.nullish(v.union([WireToken, v.literal('')])),
 })
 
 const wanted: Readonly<Record<string, string>> = {
   access_token: 'printable ASCII without spaces',
   token_type: 'bearer',
-  expires_in: `a number of seconds above 0, at most ${longestSeconds}`,
+  expires_in: `a number of seconds from ${shortestSeconds} to ${longestSeconds}`,
   refresh_token: 'printable ASCII without spaces, or nothing',
 }
 
