@@ -1,8 +1,8 @@
-import { once } from 'node:events'
 import type { CommandDef } from 'citty'
 import { defaultPort, startAwsEndpoint } from '../local/aws/endpoint.ts'
 import { DataFolderError } from '../local/aws/state-file.ts'
 import { portOption, UsageError } from './arguments.ts'
+import { untilStopped } from './stop-signal.ts'
 
 /** `local-aws`: runs the embedded AWS endpoint until SIGTERM or SIGINT. */
 export const localAws: CommandDef = {
@@ -29,7 +29,7 @@ export const localAws: CommandDef = {
     if (data === '') throw new UsageError("--data '': allowed is the path of a folder")
     // Whatever is written to the folder, by LevelDB too, is for its owner only.
     process.umask(0o077)
-    const stopped = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
+    const stopped = untilStopped()
     const endpoint = await start(port, data)
     process.stdout.write(`${JSON.stringify({ url: endpoint.url })}\n`)
     if (port !== 0 && endpoint.port !== port) {

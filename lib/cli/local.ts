@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { defineCommand } from 'citty'
@@ -9,6 +8,7 @@ import { isClean, type Report } from '../local/report.ts'
 import { startStatusPage } from '../local/status-page.ts'
 import { statusTable } from '../local/status-table.ts'
 import { numberOption, portOption, UsageError } from './arguments.ts'
+import { stopSignal } from './stop-signal.ts'
 
 /** Local mode: the whole rotator on loopback, without an AWS account. */
 export const local = defineCommand({
@@ -53,11 +53,7 @@ export const local = defineCommand({
         ? undefined
         : numberOption('duration', args.duration, { min: 1, max: 31_536_000 })
     if (args.report !== undefined) await writeReport(args.report, '')
-    const stopping = new AbortController()
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => stopping.abort())
-    }
-
+    const interrupted = stopSignal()
     const screen = process.stdout.isTTY === true ? liveScreen() : plainScreen()
     const mode = await start({
       port,
@@ -67,11 +63,12 @@ export const local = defineCommand({
     })
     const page = await startStatusPage(mode.status)
     process.stdout.write(introduction(mode, page.url, speed, port))
-    const drawing = screen.run(mode, stopping.signal)
-    await (duration === undefined
-      ? once(stopping.signal, 'abort')
-      : sleep(duration * 1000, undefined, { signal: stopping.signal }).catch(() => undefined))
-    stopping.abort()
+    const over =
+      duration === undefined
+        ? interrupted
+        : AbortSignal.any([interrupted, AbortSignal.timeout(duration * 1000)])
+    const drawing = screen.run(mode, over)
+    await aborted(over)
     await drawing
     await page.close()
     const report = await mode.stop()
@@ -81,6 +78,14 @@ export const local = defineCommand({
     return isClean(report) ? 0 : 1
   },
 })
+
+/** Settles when the signal is aborted, at once if it has been. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve())
+  })
+}
 
 async function start(options: Parameters<typeof startLocalMode>[0]): Promise<LocalMode> {
   try {

@@ -1,7 +1,7 @@
-import { once } from 'node:events'
 import { defineCommand } from 'citty'
 import { simulators } from '../local/simulators/index.ts'
 import { choiceOption, numberOption, portOption, UsageError } from './arguments.ts'
+import { untilStopped } from './stop-signal.ts'
 
 const vendors = Object.keys(simulators) as (keyof typeof simulators)[]
 const MAX_SPEED = 1_000_000
@@ -34,7 +34,7 @@ export const simulate = defineCommand({
         ? undefined
         : choiceOption('--fault', args.fault, Object.keys(faults))
     // Before the line is out: whoever reads it may stop the simulator at once.
-    const stopped = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
+    const stopped = untilStopped()
     const options = { port, plain: args.plain, speed, ...(fault !== undefined && { fault }) }
     const simulator = await start(options).catch((error: NodeJS.ErrnoException) => {
       if (error.syscall !== 'listen') throw error

@@ -72,3 +72,22 @@ test('with --plain there is no certificate, and the port is the one asked for', 
   const [status] = await once(child, 'exit')
   expect(status).toBe(0)
 })
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  '%s that comes twice, as from a terminal and from npm, ends it as one does',
+  async (signal) => {
+    const command = ['run', '-s', 'token-rotator', '--', 'simulate', 'kaspersky-mdr', '--plain']
+    // A group of its own, as a terminal gives: the signal reaches npm, and npm passes it on.
+    const npm = spawn('npm', command, { stdio: ['ignore', 'pipe', 'ignore'], detached: true })
+    const group = -(npm.pid ?? 0)
+    onTestFinished(() => {
+      if (npm.exitCode === null) process.kill(group, 'SIGKILL')
+    })
+    const [first] = await once(createInterface(npm.stdout), 'line')
+    const { url } = JSON.parse(String(first))
+    process.kill(group, signal)
+    const [status] = await once(npm, 'exit')
+    expect(status).toBe(0)
+    await expect(fetch(url)).rejects.toThrow()
+  },
+)
