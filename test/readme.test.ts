@@ -24,7 +24,7 @@ describe('the README', () => {
   })
 
   test('keeps what npm start promises: the shipped functions rotate, and the counts are zero', () => {
-    const options = ['--duration', '8', '--speed', '120', '--port', '0']
+    const options = ['--duration', '8', '--speed', '60', '--port', '0']
     const started = spawnSync('npm', ['start', '--', ...options], { encoding: 'utf8' })
     expect(started.stdout).toContain('AWS endpoint at http://127.0.0.1:')
     expect(started.stdout).toMatch(/ 0 spent twice, 0 pairs lost; \d+ reads, 0 of a dead token\n$/)

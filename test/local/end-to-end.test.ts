@@ -58,7 +58,7 @@ describe.concurrent('local mode', { timeout: 90_000 }, () => {
     const path = join(await folder, 'report.json')
     const { child, printed } = run(
       context,
-      ...['local', '--duration', '25', '--speed', '120', '--port', '0', '--report', path],
+      ...['local', '--duration', '25', '--speed', '60', '--port', '0', '--report', path],
     )
     expect(await exit(child)).toBe(0)
     const report = await readReport(path)
@@ -94,7 +94,7 @@ describe.concurrent('local mode', { timeout: 90_000 }, () => {
         context,
         'local',
         '--speed',
-        '120',
+        '60',
         '--port',
         '0',
         '--report',
