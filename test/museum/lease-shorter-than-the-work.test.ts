@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { engine, naive, type Scene } from './scene.ts'
 
 /**
- * The lock lasts thirty seconds because that is what locks last, and the vendor takes forty. The next
+ * The lock lasts a minute because that is what locks last, and the vendor takes two. The next
  * run finds the lock free while the first still waits, and sends the same token. Seen with caches and
  * message queues whose lock or visibility time was never compared with the slowest call under it.
  */
@@ -10,7 +10,7 @@ async function story(scene: Scene) {
   await scene.untilDue()
   scene.server.next.push(async (serve) => {
     const answer = serve()
-    scene.clock.advance(40)
+    scene.clock.advance(120)
     await scene.invoke()
     return answer
   })
@@ -19,7 +19,7 @@ async function story(scene: Scene) {
 }
 
 test('the naive rotator loses its lock while it waits, and the token is sent twice', async () => {
-  const scene = await story(naive({ lockSeconds: 30, timeoutSeconds: 300 }))
+  const scene = await story(naive({ lockSeconds: 60, timeoutSeconds: 300 }))
   expect(scene.repeated()).toBe(1)
   expect(scene.isServed()).toBe(false)
 })
