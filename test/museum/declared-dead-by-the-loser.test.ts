@@ -13,7 +13,7 @@ async function story(scene: Scene) {
   const { ports, reached, go } = stalled(scene)
   const late = scene.invoke(ports)
   await reached
-  scene.clock.advance(400)
+  scene.clock.advance(100)
   await scene.invoke()
   go()
   await late
@@ -27,7 +27,7 @@ test('the naive rotator declares a healthy credential dead, and never renews it 
   expect(scene.held().isDead).toBe(true)
 })
 
-test('the engine’s late run finds its lease gone before it sends anything, and steps aside', async () => {
+test('the engine’s late run finds what the other has done before it sends anything, and steps aside', async () => {
   const scene = engine({ endsGrantOnReuse: false })
   expect(await story(scene)).toBe(0)
   expect(scene.repeated()).toBe(0)

@@ -27,5 +27,7 @@ test('the naive rotator loses its lock while it waits, and the token is sent twi
 test('the engine makes its lease outlast the function before it sends anything', async () => {
   const scene = await story(engine())
   expect(scene.repeated()).toBe(0)
+  // Nor is a run that only takes its time held for a lost one.
+  expect(scene.told()).toEqual([])
   expect(scene.isServed()).toBe(true)
 })

@@ -21,6 +21,7 @@ async function story(scene: Scene) {
     const answer = serve()
     go()
     await frozen
+    scene.clock.advance(120)
     await scene.invoke()
     return answer
   })
@@ -29,7 +30,7 @@ async function story(scene: Scene) {
 }
 
 test('the naive rotator unlocks what another holds, and a third run spends the same token', async () => {
-  const scene = await story(naive({ lockSeconds: 120 }))
+  const scene = await story(naive({ lockSeconds: 300 }))
   expect(scene.repeated()).toBe(1)
   expect(scene.isServed()).toBe(false)
 })

@@ -28,4 +28,5 @@ test('the engine reads the store again before it gives up, and uses the new toke
   expect(scene.server.presented.get('refresh-token-9-by-hand')).toBe(1)
   expect(scene.held().refreshToken).toBe(scene.server.tip())
   expect(scene.isServed()).toBe(true)
+  expect(scene.told()).toEqual([])
 })
