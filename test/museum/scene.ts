@@ -155,10 +155,12 @@ export interface Scene extends Pick<ReturnType<typeof stage>, 'clock' | 'ports' 
   readonly repeated: () => number
   /** What a person does who has a new token: stores it. */
   readonly store: (refreshToken: string) => void
+  /** What happens to a cache that evicts: all that is known of locks is gone. */
+  readonly forget: () => void
 }
 
 type World = ReturnType<typeof stage>
-type Part = Pick<Scene, 'document' | 'servedUntil' | 'told' | 'traces'> & {
+type Part = Pick<Scene, 'document' | 'servedUntil' | 'told' | 'traces' | 'forget'> & {
   readonly run: (through: Ports) => Promise<unknown>
   readonly accessToken: () => unknown
   readonly dueAt: () => number
@@ -166,7 +168,7 @@ type Part = Pick<Scene, 'document' | 'servedUntil' | 'told' | 'traces'> & {
 
 function sceneOf(made: World, part: Part): Scene {
   const { clock, fake: server, secrets, enrollment: secretId, ports, repeated } = made
-  const { document, servedUntil, told, traces } = part
+  const { document, servedUntil, told, traces, forget } = part
   const isServed = () => server.isAlive(String(part.accessToken()))
   const invoke = async (through: Ports = ports) => {
     await part.run(through).catch(() => undefined)
@@ -174,7 +176,7 @@ function sceneOf(made: World, part: Part): Scene {
   let edits = 0
   return {
     ...{ clock, server, secrets, secretId, ports, repeated, invoke, isServed },
-    ...{ document, servedUntil, told, traces },
+    ...{ document, servedUntil, told, traces, forget },
     async minutes(count, through) {
       let unserved = 0
       for (let minute = 0; minute < count; minute++) {
@@ -210,6 +212,9 @@ export function naive(habits: Habits = {}, options: SceneOptions = {}): Scene {
     dueAt: () => (document().expiresAt ?? 0) - (habits.marginSeconds ?? 900) * 1000,
     told: () => state.pages,
     traces: () => state.log.join('\n'),
+    forget() {
+      delete state.lockedUntil
+    },
   })
 }
 
@@ -227,6 +232,7 @@ export function engine(options: SceneOptions = {}): Scene {
     dueAt: () => made.item().dueAt.getTime(),
     told: made.told,
     traces: () => JSON.stringify([outcomes, made.events.emitted, [...made.ledger.items.values()]]),
+    forget: () => made.ledger.items.clear(),
   })
 }
 
