@@ -1,66 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type Fault, faults, faulty } from './crash.ts'
-import { ftdWorld, kscWorld, mdrWorld } from './world.ts'
-
-type AnyWorld = ReturnType<typeof mdrWorld | typeof ftdWorld | typeof kscWorld>
-
-/** A world brought to the moment before the run in question. */
-interface Scenario {
-  readonly title: string
-  readonly prepare: () => Promise<AnyWorld>
-  /** Whether another grant restarts a chain whose pair was lost on the way. */
-  readonly restarts: boolean
-  /** Ticks that consumers meet a token which had died before the run: whoever dies leaves a lease. */
-  readonly dead?: number
-}
-
-const scenarios: readonly Scenario[] = [
-  {
-    title: 'kaspersky-mdr, first rotation',
-    prepare: async () => mdrWorld(),
-    restarts: false,
-  },
-  { title: 'kaspersky-mdr, refresh', prepare: () => untilDue(mdrWorld(), 44), restarts: false },
-  { title: 'cisco-ftd, login', prepare: async () => ftdWorld(), restarts: true },
-  { title: 'cisco-ftd, refresh', prepare: () => untilDue(ftdWorld(), 19), restarts: true },
-  {
-    title: 'cisco-ftd, custom token',
-    prepare: () => untilDue(ftdWorld({ customToken: {} }), 1),
-    restarts: true,
-  },
-  {
-    title: 'cisco-ftd, retirement of the login',
-    prepare: () => untilDue(ftdWorld({ customToken: {} }), 6),
-    restarts: true,
-  },
-  { title: 'security-center, login', prepare: async () => kscWorld(), restarts: true },
-  { title: 'security-center, ping', prepare: () => untilDue(kscWorld(), 10), restarts: true },
-  {
-    title: 'security-center, a session that has died',
-    async prepare() {
-      const world = await untilDue(kscWorld(), 10)
-      world.fake.restart()
-      return world
-    },
-    restarts: true,
-    dead: 1,
-  },
-  {
-    title: 'security-center, another session asked for',
-    async prepare() {
-      const world = await untilDue(kscWorld(), 10)
-      world.ledger.items.set(world.connection.id, { ...world.item(), requested: true })
-      return world
-    },
-    restarts: true,
-  },
-]
-
-async function untilDue<W extends AnyWorld>(world: W, minutes: number): Promise<W> {
-  await world.minutes(minutes)
-  while (world.clock.now() < world.item().dueAt) world.clock.advance(1)
-  return world
-}
+import { type Scenario, scenarios } from './scenarios.ts'
 
 /** How many boundaries the run crosses when nothing goes wrong. */
 async function boundaries({ prepare }: Scenario): Promise<readonly string[]> {
