@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type Fault, faults, faulty } from './crash.ts'
 import { type Scenario, scenarios } from './scenarios.ts'
+import { mdrWorld } from './world.ts'
 
 /** How many boundaries the run crosses when nothing goes wrong. */
 async function boundaries({ prepare }: Scenario): Promise<readonly string[]> {
@@ -59,3 +60,56 @@ for (const scenario of scenarios) {
     )
   })
 }
+
+describe('a run that is interrupted while it tells a person', () => {
+  /** A run that tells of a lost answer, interrupted just there, and the ticks that follow. */
+  async function telling(fault: Fault) {
+    const prepare = async () => {
+      const world = mdrWorld()
+      await world.invoke()
+      while (world.clock.now() < world.item().dueAt) world.clock.advance(1)
+      world.fake.faults.push('lose')
+      return world
+    }
+    const [recorded, world] = [await prepare(), await prepare()]
+    const { ports, crossed } = faulty(recorded.ports, -1, fault)
+    await recorded.invoke(ports)
+    const through = faulty(world.ports, crossed.indexOf('events.emit'), fault)
+    await Promise.race([world.invoke(through.ports), through.died])
+    world.clock.advance(60)
+    await world.minutes(7)
+    return world.events.emitted.filter(({ detail }) => detail.cause === 'token-at-risk')
+  }
+
+  test.each(faults)('%s: is followed by one that tells it under the same key', async (fault) => {
+    const told = await telling(fault)
+    expect(told.length).toBeGreaterThan(0)
+    expect(new Set(told.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(1)
+  })
+
+  test('of which the lease has run out is not to tell: another run knows better', async () => {
+    const world = mdrWorld()
+    await world.invoke()
+    while (world.clock.now() < world.item().dueAt) world.clock.advance(1)
+    world.fake.faults.push('lose')
+    const { ledger } = world.ports
+    let writes = 0
+    await world.invoke({
+      ...world.ports,
+      ledger: {
+        ...ledger,
+        // Between its announcement and its telling, another run takes over.
+        async write(item) {
+          writes++
+          if (writes === 3) {
+            const stored = world.item()
+            await ledger.write({ ...stored, revision: stored.revision + 1, writer: 'another#1' })
+          }
+          return ledger.write(item)
+        },
+      },
+    })
+    expect(writes).toBe(3)
+    expect(world.told()).toEqual([])
+  })
+})
