@@ -1,5 +1,5 @@
-import { describe, expect, test } from 'vitest'
-import { type Fault, faults, faulty } from './crash.ts'
+import { describe, expect, test, vi } from 'vitest'
+import { type Fault, faults, faulty, interposed } from './crash.ts'
 import { type Scenario, scenarios } from './scenarios.ts'
 import { mdrWorld } from './world.ts'
 
@@ -112,4 +112,34 @@ describe('a run that is interrupted while it tells a person', () => {
     expect(writes).toBe(3)
     expect(world.told()).toEqual([])
   })
+})
+
+test('a pair that moves from the escrow into a version while a run looks for it is found', async () => {
+  const world = mdrWorld()
+  // A run that stands still in the middle: its pair is in the escrow, and not yet in the secret.
+  let thaw = () => {}
+  const thawed = new Promise<void>((resolve) => {
+    thaw = resolve
+  })
+  const { secrets } = world.ports
+  const put: typeof secrets.put = async (...args) => {
+    await thawed
+    return secrets.put(...args)
+  }
+  const late = world.invoke({ ...world.ports, secrets: { ...secrets, put } })
+  await vi.waitFor(() => expect(world.parameters.values.size).toBe(1))
+  world.clock.advance(400)
+
+  // Another one looks; before its read of the escrow the first one goes on to its end.
+  const looking = interposed(world.ports, async (name, call) => {
+    if (name === 'parameters.read') {
+      thaw()
+      await late
+    }
+    return call()
+  })
+  await world.invoke(looking)
+  await world.minutes(20)
+  expect(world.repeated()).toBe(0)
+  expect(world.secrets.current(world.enrollment)?.refreshToken).toBe(world.fake.tip())
 })
