@@ -12,6 +12,8 @@ export interface Scenario {
   readonly restarts: boolean
   /** Ticks that consumers meet a token which had died before the run: whoever dies leaves a lease. */
   readonly dead?: number
+  /** Minutes in which everything that was begun has shown its effect. Default 75: a token's hour, and more. */
+  readonly minutes?: number
 }
 
 export const scenarios: readonly Scenario[] = [
@@ -33,10 +35,20 @@ export const scenarios: readonly Scenario[] = [
     prepare: () => untilDue(ftdWorld({ customToken: {} }), 6),
     restarts: true,
   },
-  { title: 'security-center, login', prepare: async () => kscWorld(), restarts: true },
-  { title: 'security-center, ping', prepare: () => untilDue(kscWorld(), 10), restarts: true },
   {
-    title: 'security-center, a session that has died',
+    title: 'kaspersky-security-center, login',
+    prepare: async () => kscWorld(),
+    restarts: true,
+    minutes: 25,
+  },
+  {
+    title: 'kaspersky-security-center, ping',
+    prepare: () => untilDue(kscWorld(), 10),
+    restarts: true,
+    minutes: 25,
+  },
+  {
+    title: 'kaspersky-security-center, a session that has died',
     async prepare() {
       const world = await untilDue(kscWorld(), 10)
       world.fake.restart()
@@ -44,22 +56,24 @@ export const scenarios: readonly Scenario[] = [
     },
     restarts: true,
     dead: 1,
+    minutes: 25,
   },
   {
-    title: 'security-center, another session asked for',
+    title: 'kaspersky-security-center, another session asked for',
     async prepare() {
       const world = await untilDue(kscWorld(), 10)
       world.ledger.items.set(world.connection.id, { ...world.item(), requested: true })
       return world
     },
     restarts: true,
+    minutes: 25,
   },
 ]
 
-/** Scenarios of vendors that are none of the table's: what they can do, some vendor's options allow. */
+/** Scenarios of vendors that are none of the table's, and of what some vendor's options allow. */
 export const furtherScenarios: readonly Scenario[] = [
-  { title: 'un-held mint, first', prepare: async () => mint(), restarts: true },
-  { title: 'un-held mint, renewal', prepare: () => untilDue(mint(), 9), restarts: true },
+  { title: 'unheld-mint, first', prepare: async () => mint(), restarts: true },
+  { title: 'unheld-mint, renewal', prepare: () => untilDue(mint(), 9), restarts: true },
   {
     title: 'introspecting, first rotation',
     prepare: async () => introspecting(mdrWorld()),
@@ -71,6 +85,11 @@ export const furtherScenarios: readonly Scenario[] = [
     restarts: false,
   },
 ]
+
+/** The vendor of a scenario, as its title begins. */
+export function vendorOf({ title }: Scenario): string {
+  return title.split(', ')[0] ?? title
+}
 
 async function untilDue<W extends AnyWorld>(world: W, minutes: number): Promise<W> {
   await world.minutes(minutes)
