@@ -47,6 +47,10 @@ export async function readHeld(
   { secrets, parameters }: { secrets: SecretStore; parameters: Parameters },
 ): Promise<Found | undefined> {
   const secretId = enrollmentSecretId(connection)
+  // The escrow first: whoever brings its pair home writes the version, then empties the escrow. Read in
+  // that order as well, both could be missed.
+  const escrowText = await parameters.read(escrowName(connection))
+  const escrowed = escrowText === undefined ? undefined : readEscrow(escrowText)
   const stored = await secrets.read(secretId)
   if (stored === undefined) return undefined
   const current = decodeEnrollment(stored.text, stored.versionId)
@@ -66,9 +70,6 @@ export async function readHeld(
       return versions.map((enrollment) => ({ in: 'version' as const, enrollment, tip: last }))
     }),
   )
-  const escrowText = await parameters.read(escrowName(connection))
-  const escrowed = escrowText === undefined ? undefined : readEscrow(escrowText)
-
   const isSent = ({ refreshToken }: HeldTokens) =>
     refreshToken !== undefined && item.spent.includes(fingerprint(connection, refreshToken))
   // A person who enrolls wins over whatever a run left behind, unless what they put back was already

@@ -1,4 +1,4 @@
-import { describeError } from './errors.ts'
+import { describeError, StoreError } from './errors.ts'
 import { eventType, type RotatorEvent } from './events.ts'
 import { type Cause, type Incident, tell } from './incident.ts'
 import type { RunLedger } from './lease.ts'
@@ -67,7 +67,11 @@ export function failed(error: unknown, cause?: Cause): Ending {
   }
 }
 
-/** Release ‖ emit: tells whoever must be told, gives up the lease and writes the outcome down. */
+/**
+ * Release ‖ emit: tells whoever must be told, gives up the lease and writes the outcome down.
+ *
+ * @throws {LeaseHeldError} another run has taken over, and tells what there is to tell
+ */
 export async function conclude(
   ending: Ending,
   context: {
@@ -172,6 +176,15 @@ async function announce(cause: Cause, ending: Ending, now: Date, context: Contex
   const { ledger, run } = context
   const { incident, isNews } = tell(ledger.item.incident, cause, { runId: run.runId, now })
   if (!isNews) return
+  // On record before anybody hears of it: whoever repeats this telling does so under the same key,
+  // and a run that has lost its lease, and so may know less than another one, does not tell.
+  const { told: before = [] } = ledger.item.incident ?? {}
+  try {
+    await ledger.commit((item) => ({ ...item, incident: { ...incident, told: before } }))
+  } catch (error) {
+    // No ledger is no reason to be silent: better told twice than never.
+    if (!(error instanceof StoreError)) throw error
+  }
   const told = await emit(eventType(cause), `${incident.id}/${cause}`, ending, now, context, {
     cause,
     incident: incident.id,

@@ -8,6 +8,16 @@ export const faults: readonly Fault[] = ['die before', 'die after', 'lose the an
 /** A boundary that a run crosses, e.g. `secrets.put`. */
 export type Boundary = string
 
+/** What stands between a run and the call it makes: it makes the call, or not, and answers. */
+export type Crossing = <R>(name: Boundary, call: () => Promise<R>) => Promise<R>
+
+/** How a call ends whose answer never comes: for a vendor's, nobody knows whether it took effect. */
+export function unanswered(name: Boundary): Error {
+  return name.startsWith('vendor.')
+    ? new TransportError('no answer', 'maybe')
+    : new StoreError(`${name} was not answered`, 'retry')
+}
+
 /**
  * Ports whose `at`-th call meets a fault. A process that dies just never goes on: the promise stays
  * open, as nothing may be observed of it any more.
@@ -24,24 +34,27 @@ export function faulty(ports: Ports, at: number, fault: Fault) {
       resolve('died')
     }
   })
+  const wrapped = interposed(ports, async <R>(name: Boundary, call: () => Promise<R>) => {
+    // Whatever else the process had begun ends with it.
+    if (isDead) return new Promise<R>(() => {})
+    const isHere = crossed.push(name) - 1 === at
+    if (!isHere) return call()
+    if (fault !== 'die before') await call()
+    if (fault === 'lose the answer') throw unanswered(name)
+    die()
+    return new Promise<R>(() => {})
+  })
+  return { ports: wrapped, crossed, died }
+}
+
+/** Ports of which every call that leaves the process goes through `cross`. */
+export function interposed(ports: Ports, cross: Crossing): Ports {
   const through =
     <A extends unknown[], R>(name: Boundary, call: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> => {
-      // Whatever else the process had begun ends with it.
-      if (isDead) return new Promise<R>(() => {})
-      const isHere = crossed.push(name) - 1 === at
-      if (!isHere) return call(...args)
-      if (fault !== 'die before') await call(...args)
-      if (fault === 'lose the answer') {
-        throw name.startsWith('vendor.')
-          ? new TransportError('no answer', 'maybe')
-          : new StoreError(`${name} was not answered`, 'retry')
-      }
-      die()
-      return new Promise<R>(() => {})
-    }
+    (...args: A): Promise<R> =>
+      cross(name, () => call(...args))
   const { secrets, ledger, parameters, events } = ports
-  const wrapped: Ports = {
+  return {
     ...ports,
     secrets: {
       read: through('secrets.read', secrets.read),
@@ -85,5 +98,4 @@ export function faulty(ports: Ports, at: number, fault: Fault) {
       }
     },
   }
-  return { ports: wrapped, crossed, died }
 }

@@ -9,6 +9,8 @@ export interface FakeVendor {
   readonly presented: Map<string, number>
   /** The refresh token that would be taken now. */
   readonly tip: () => string | undefined
+  /** Every refresh token that would be taken now, of a vendor that keeps several sessions. */
+  readonly taken?: () => readonly string[]
   readonly isAlive: (accessToken: string) => boolean
   readonly logins: () => number
   /** Answers of the next calls, by call name: a status without effect, or a loss after the effect. */
@@ -205,6 +207,10 @@ export function fakeFtd(now: () => Date, login = { username: 'api', password: 'm
     /** A reboot, or an administrator who ends every session. */
     reboot: () => sessions.clear(),
     tip: () => [...sessions.values()].at(-1)?.refresh,
+    taken: () =>
+      [...sessions.values()].flatMap(({ refresh, refreshEnd }) =>
+        refresh === undefined || refreshEnd <= now() ? [] : [refresh],
+      ),
     isAlive: (token: string) => holder(token) !== undefined,
     logins: () => state.logins,
   }

@@ -1,66 +1,7 @@
-import { describe, expect, test } from 'vitest'
-import { type Fault, faults, faulty } from './crash.ts'
-import { ftdWorld, kscWorld, mdrWorld } from './world.ts'
-
-type AnyWorld = ReturnType<typeof mdrWorld | typeof ftdWorld | typeof kscWorld>
-
-/** A world brought to the moment before the run in question. */
-interface Scenario {
-  readonly title: string
-  readonly prepare: () => Promise<AnyWorld>
-  /** Whether another grant restarts a chain whose pair was lost on the way. */
-  readonly restarts: boolean
-  /** Ticks that consumers meet a token which had died before the run: whoever dies leaves a lease. */
-  readonly dead?: number
-}
-
-const scenarios: readonly Scenario[] = [
-  {
-    title: 'kaspersky-mdr, first rotation',
-    prepare: async () => mdrWorld(),
-    restarts: false,
-  },
-  { title: 'kaspersky-mdr, refresh', prepare: () => untilDue(mdrWorld(), 44), restarts: false },
-  { title: 'cisco-ftd, login', prepare: async () => ftdWorld(), restarts: true },
-  { title: 'cisco-ftd, refresh', prepare: () => untilDue(ftdWorld(), 19), restarts: true },
-  {
-    title: 'cisco-ftd, custom token',
-    prepare: () => untilDue(ftdWorld({ customToken: {} }), 1),
-    restarts: true,
-  },
-  {
-    title: 'cisco-ftd, retirement of the login',
-    prepare: () => untilDue(ftdWorld({ customToken: {} }), 6),
-    restarts: true,
-  },
-  { title: 'security-center, login', prepare: async () => kscWorld(), restarts: true },
-  { title: 'security-center, ping', prepare: () => untilDue(kscWorld(), 10), restarts: true },
-  {
-    title: 'security-center, a session that has died',
-    async prepare() {
-      const world = await untilDue(kscWorld(), 10)
-      world.fake.restart()
-      return world
-    },
-    restarts: true,
-    dead: 1,
-  },
-  {
-    title: 'security-center, another session asked for',
-    async prepare() {
-      const world = await untilDue(kscWorld(), 10)
-      world.ledger.items.set(world.connection.id, { ...world.item(), requested: true })
-      return world
-    },
-    restarts: true,
-  },
-]
-
-async function untilDue<W extends AnyWorld>(world: W, minutes: number): Promise<W> {
-  await world.minutes(minutes)
-  while (world.clock.now() < world.item().dueAt) world.clock.advance(1)
-  return world
-}
+import { describe, expect, test, vi } from 'vitest'
+import { type Fault, faults, faulty, interposed } from './crash.ts'
+import { type Scenario, scenarios } from './scenarios.ts'
+import { mdrWorld } from './world.ts'
 
 /** How many boundaries the run crosses when nothing goes wrong. */
 async function boundaries({ prepare }: Scenario): Promise<readonly string[]> {
@@ -119,3 +60,86 @@ for (const scenario of scenarios) {
     )
   })
 }
+
+describe('a run that is interrupted while it tells a person', () => {
+  /** A run that tells of a lost answer, interrupted just there, and the ticks that follow. */
+  async function telling(fault: Fault) {
+    const prepare = async () => {
+      const world = mdrWorld()
+      await world.invoke()
+      while (world.clock.now() < world.item().dueAt) world.clock.advance(1)
+      world.fake.faults.push('lose')
+      return world
+    }
+    const [recorded, world] = [await prepare(), await prepare()]
+    const { ports, crossed } = faulty(recorded.ports, -1, fault)
+    await recorded.invoke(ports)
+    const through = faulty(world.ports, crossed.indexOf('events.emit'), fault)
+    await Promise.race([world.invoke(through.ports), through.died])
+    world.clock.advance(60)
+    await world.minutes(7)
+    return world.events.emitted.filter(({ detail }) => detail.cause === 'token-at-risk')
+  }
+
+  test.each(faults)('%s: is followed by one that tells it under the same key', async (fault) => {
+    const told = await telling(fault)
+    expect(told.length).toBeGreaterThan(0)
+    expect(new Set(told.map(({ idempotencyKey }) => idempotencyKey)).size).toBe(1)
+  })
+
+  test('of which the lease has run out is not to tell: another run knows better', async () => {
+    const world = mdrWorld()
+    await world.invoke()
+    while (world.clock.now() < world.item().dueAt) world.clock.advance(1)
+    world.fake.faults.push('lose')
+    const { ledger } = world.ports
+    let writes = 0
+    await world.invoke({
+      ...world.ports,
+      ledger: {
+        ...ledger,
+        // Between its announcement and its telling, another run takes over.
+        async write(item) {
+          writes++
+          if (writes === 3) {
+            const stored = world.item()
+            await ledger.write({ ...stored, revision: stored.revision + 1, writer: 'another#1' })
+          }
+          return ledger.write(item)
+        },
+      },
+    })
+    expect(writes).toBe(3)
+    expect(world.told()).toEqual([])
+  })
+})
+
+test('a pair that moves from the escrow into a version while a run looks for it is found', async () => {
+  const world = mdrWorld()
+  // A run that stands still in the middle: its pair is in the escrow, and not yet in the secret.
+  let thaw = () => {}
+  const thawed = new Promise<void>((resolve) => {
+    thaw = resolve
+  })
+  const { secrets } = world.ports
+  const put: typeof secrets.put = async (...args) => {
+    await thawed
+    return secrets.put(...args)
+  }
+  const late = world.invoke({ ...world.ports, secrets: { ...secrets, put } })
+  await vi.waitFor(() => expect(world.parameters.values.size).toBe(1))
+  world.clock.advance(400)
+
+  // Another one looks; before its read of the escrow the first one goes on to its end.
+  const looking = interposed(world.ports, async (name, call) => {
+    if (name === 'parameters.read') {
+      thaw()
+      await late
+    }
+    return call()
+  })
+  await world.invoke(looking)
+  await world.minutes(20)
+  expect(world.repeated()).toBe(0)
+  expect(world.secrets.current(world.enrollment)?.refreshToken).toBe(world.fake.tip())
+})

@@ -1,66 +1,8 @@
-import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { requestRotation } from '../../lib/core/enroll.ts'
 import { GrantRefusedError, TransportError } from '../../lib/core/errors.ts'
-import { Redacted } from '../../lib/core/redacted.ts'
-import type { Call, Grant, TokenSet, Vendor } from '../../lib/core/vendor.ts'
-import type { FakeVendor } from './fake-vendors.ts'
+import { mint } from './fake-mint.ts'
 import { withQuota } from './quota.ts'
-import { world } from './world.ts'
-
-/** A vendor whose 15-minute tokens can be minted at will and are held nowhere. */
-function mint(announces?: Grant['announces']) {
-  const calls: Call[] = []
-  const faults: Error[] = []
-  const request = async (_held: unknown, call: Call): Promise<TokenSet> => {
-    calls.push(call)
-    const fault = faults.shift()
-    if (fault !== undefined) throw fault
-    return {
-      accessToken: new Redacted(`token-${calls.length}`),
-      tokenType: 'Bearer',
-      issuedAt: call.now,
-      expiresAt: new Date(call.now.getTime() + 900_000),
-      grant: 'mint',
-    }
-  }
-  const vendor: Vendor = {
-    id: 'example',
-    title: 'Example',
-    options: v.strictObject({}),
-    credentialFields: ['key'],
-    enrollmentSteps: ['open the console'],
-    url: () => 'https://api.example.com',
-    accessLifetimeSeconds: () => 900,
-    spends: () => 'nothing',
-    connect: () => ({
-      grants: [
-        {
-          name: 'mint',
-          spends: 'nothing',
-          keeps: 'nothing',
-          usable: () => true,
-          request,
-          ...(announces === undefined ? {} : { announces }),
-        },
-      ],
-      headers: () => ({}),
-      close: async () => {},
-    }),
-  }
-  const fake: FakeVendor = {
-    http: () => ({ request: async () => Promise.reject(new Error('none')), close: async () => {} }),
-    presented: new Map(),
-    tip: () => undefined,
-    isAlive: () => true,
-    logins: () => 0,
-    faults: [],
-  }
-  const connection = { id: 'example-1', vendor: 'example', options: {} }
-  const made = world(vendor, connection, () => fake)
-  made.enroll({ key: 'made-up' })
-  return { ...made, calls, faults }
-}
 
 describe('a secret that takes no more versions of tokens that are not held', () => {
   const full = () => {

@@ -35,7 +35,7 @@ export function world<V extends FakeVendor>(
   const ledger = memoryLedger()
   const parameters = memoryParameters()
   const events = memoryEvents()
-  const ports: Ports = {
+  const ports: Ports & { connect: Ports['connect'] } = {
     secrets,
     ledger,
     parameters,
