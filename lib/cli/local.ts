@@ -8,7 +8,7 @@ import { isClean, type Report } from '../local/report.ts'
 import { startStatusPage } from '../local/status-page.ts'
 import { statusTable } from '../local/status-table.ts'
 import { numberOption, portOption, UsageError } from './arguments.ts'
-import { stopSignal } from './stop-signal.ts'
+import { aborted, stopSignal } from './stop-signal.ts'
 
 /** Local mode: the whole rotator on loopback, without an AWS account. */
 export const local = defineCommand({
@@ -63,12 +63,16 @@ export const local = defineCommand({
     })
     const page = await startStatusPage(mode.status)
     process.stdout.write(introduction(mode, page.url, speed, port))
-    const over =
-      duration === undefined
-        ? interrupted
-        : AbortSignal.any([interrupted, AbortSignal.timeout(duration * 1000)])
+    // By hand: in Node 20 a signal made by AbortSignal.any may be collected before it is aborted.
+    const ending = new AbortController()
+    interrupted.addEventListener('abort', () => ending.abort())
+    if (interrupted.aborted) ending.abort()
+    const timer =
+      duration === undefined ? undefined : setTimeout(() => ending.abort(), duration * 1000)
+    const over = ending.signal
     const drawing = screen.run(mode, over)
     await aborted(over)
+    clearTimeout(timer)
     await drawing
     await page.close()
     const report = await mode.stop()
@@ -78,14 +82,6 @@ export const local = defineCommand({
     return isClean(report) ? 0 : 1
   },
 })
-
-/** Settles when the signal is aborted, at once if it has been. */
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve())
-  })
-}
 
 async function start(options: Parameters<typeof startLocalMode>[0]): Promise<LocalMode> {
   try {

@@ -12,6 +12,13 @@ export function stopSignal(): AbortSignal {
 
 /** Waits for the first SIGINT or SIGTERM after this call. */
 export function untilStopped(): Promise<void> {
-  const signal = stopSignal()
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve()))
+  return aborted(stopSignal())
+}
+
+/** Settles when the signal is aborted, at once if it has been. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve())
+  })
 }
