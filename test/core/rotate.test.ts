@@ -102,6 +102,25 @@ describe('when the answer to a spent refresh token is missing', () => {
     expect(world.secrets.current(world.enrollment)?.refreshToken).toBe(world.tokens()[1])
   })
 
+  test('is never sent a third time, though the answer to the second is missing as well', async () => {
+    const world = mdrWorld()
+    await untilDue(world)
+    world.fake.faults.push('lose', 'lose')
+    await world.minutes(24 * 60)
+    expect(Math.max(...world.fake.presented.values())).toBe(2)
+    expect(world.told()).toContain('enrollment-required')
+  })
+
+  test('is not sent again at once because the ledger item was deleted meanwhile', async () => {
+    const world = mdrWorld()
+    await untilDue(world)
+    world.fake.faults.push('lose')
+    await world.invoke()
+    world.ledger.items.clear()
+    await world.invoke()
+    expect(world.repeated()).toBe(0)
+  })
+
   test('a new token in the secret ends the incident at the next tick that looks, and is told', async () => {
     const world = mdrWorld()
     await untilDue(world)
@@ -272,6 +291,21 @@ describe('a store that fails', () => {
     expect(world.repeated()).toBe(0)
   })
 
+  test('hands over to the escrow without making consumers wait for it', async () => {
+    const world = mdrWorld()
+    await untilDue(world)
+    const began = world.clock.now().getTime()
+    await world.invoke(
+      failing(world, (id, version, label) =>
+        id === world.enrollment ? throttled() : world.secrets.put(id, version, label),
+      ),
+    )
+    expect(world.clock.now().getTime() - began).toBeLessThan(60_000)
+    await world.minutes(3)
+    expect(world.secrets.current(world.enrollment)?.refreshToken).toBe(world.fake.tip())
+    expect(world.parameters.values.size).toBe(0)
+  })
+
   test('is brought home at the next tick, not at the next renewal', async () => {
     const world = mdrWorld()
     await untilDue(world)
@@ -384,6 +418,22 @@ describe('a new token that does not work', () => {
     })
     expect(world.published()).toBe(before)
     expect(world.secrets.current(world.enrollment)?.refreshToken).toBe(world.fake.tip())
+  })
+
+  test('is not published by a run whose lease ran out while the vendor was asked', async () => {
+    const world = ftdWorld()
+    const frozen: Ports = {
+      ...world.ports,
+      connect: (connection, vendor, enrolled) => ({
+        ...world.ports.connect(connection, vendor, enrolled),
+        verify: async () => {
+          world.clock.advance(331)
+          return {}
+        },
+      }),
+    }
+    expect(await world.invoke(frozen)).toMatchObject({ outcome: 'lease-held' })
+    expect(world.published()).toBeUndefined()
   })
 
   test('is asked about again, not renewed again, and published as soon as the vendor agrees', async () => {
