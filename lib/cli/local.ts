@@ -10,6 +10,9 @@ import { statusTable } from '../local/status-table.ts'
 import { numberOption, portOption, UsageError } from './arguments.ts'
 import { aborted, stopSignal } from './stop-signal.ts'
 
+// The longest that a timer waits (2^31 - 1 ms, 24 days); a longer one would end at once.
+const longestSeconds = 2_147_483
+
 /** Local mode: the whole rotator on loopback, without an AWS account. */
 export const local = defineCommand({
   meta: {
@@ -51,7 +54,7 @@ export const local = defineCommand({
     const duration =
       args.duration === undefined
         ? undefined
-        : numberOption('duration', args.duration, { min: 1, max: 31_536_000 })
+        : numberOption('duration', args.duration, { min: 1, max: longestSeconds })
     if (args.report !== undefined) await writeReport(args.report, '')
     const interrupted = stopSignal()
     const screen = process.stdout.isTTY === true ? liveScreen() : plainScreen()
