@@ -31,16 +31,15 @@ export type Handler = (
 export function createHandler(vendor: Vendor, timings?: Timings): Handler {
   const logger = new Logger({ serviceName: 'token-rotator', persistentKeys: { vendor: vendor.id } })
   const metrics = new Metrics({ namespace: 'TokenRotator', serviceName: vendor.id })
-  let start = () => {
+  const open = () => {
     const settings = readSettings(process.env, { [vendor.id]: vendor }, vendor.id)
-    const ports = awsPorts(settings, timings)
-    start = () => ({ settings, ports })
-    return { settings, ports }
+    return { connections: settings.connections, ports: awsPorts(settings, timings) }
   }
+  let opened: ReturnType<typeof open> | undefined
   return async (_event, context) => {
-    const { settings, ports } = start()
+    opened ??= open()
+    const { connections, ports } = opened
     const deadline = new Date(Date.now() + context.getRemainingTimeInMillis())
-    const { connections } = settings
     const outcomes = await tick({ vendor, connections, deadline, newRunId: randomUUID }, ports)
     for (const outcome of outcomes) {
       const level = outcome.outcome === 'failed' || outcome.outcome === 'blocked' ? 'warn' : 'info'

@@ -4,7 +4,7 @@ import { defineCommand } from 'citty'
 import * as v from 'valibot'
 import { enroll } from '../core/enroll.ts'
 import { UsageError } from './arguments.ts'
-import { operate, operatorArguments, reported } from './operator.ts'
+import { connectionArguments, operate, reported } from './operator.ts'
 import { askHidden } from './prompt.ts'
 
 /** Stores a first or a new credential. It is typed or piped in, never an argument: those are listed by `ps`. */
@@ -13,14 +13,7 @@ export const enrollCommand = defineCommand({
     name: 'enroll',
     description: 'stores a credential: asks for its fields, or reads them as JSON from a pipe',
   },
-  args: {
-    connection: {
-      type: 'positional',
-      required: true,
-      description: 'id of a configured connection',
-    },
-    ...operatorArguments,
-  },
+  args: connectionArguments,
   run: ({ args }) =>
     reported(async () => {
       const { ports, run } = operate(args)

@@ -25,6 +25,12 @@ export const operatorArguments = {
   },
 } as const
 
+/** The same, of a command that works on one connection. */
+export const connectionArguments = {
+  connection: { type: 'positional', required: true, description: 'id of a configured connection' },
+  ...operatorArguments,
+} as const
+
 /** What those options lead to. Region and credentials are those of the AWS command line. */
 export interface Operator {
   readonly connections: readonly Connection[]

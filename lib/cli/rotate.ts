@@ -1,18 +1,11 @@
 import { defineCommand } from 'citty'
 import { requestRotation } from '../core/enroll.ts'
-import { operate, operatorArguments, reported } from './operator.ts'
+import { connectionArguments, operate, reported } from './operator.ts'
 
 /** Asks for a renewal although none is due. The function does it: only that reaches the vendor. */
 export const rotateCommand = defineCommand({
   meta: { name: 'rotate', description: 'has the next tick renew a connection, due or not' },
-  args: {
-    connection: {
-      type: 'positional',
-      required: true,
-      description: 'id of a configured connection',
-    },
-    ...operatorArguments,
-  },
+  args: connectionArguments,
   run: ({ args }) =>
     reported(async () => {
       const { ports, run } = operate(args)

@@ -25,7 +25,7 @@ export interface Situation {
   /** Renew although it is not due: somebody asked for it. */
   readonly forced: boolean
   /** How long a session lives without a call, if the vendor has sessions that are kept alive. */
-  readonly idleSeconds?: number
+  readonly idleSeconds?: number | undefined
   /** Whether the vendor can still be asked, in this run, what a doubtful refresh token is worth. */
   readonly canIntrospect: boolean
   readonly timings: Timings

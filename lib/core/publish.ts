@@ -7,7 +7,7 @@ import type { Ending } from './release.ts'
 import { later, type Timings, withinWindow } from './renewal.ts'
 import { type Context, callNow } from './run.ts'
 import type { TokenSet, VendorClient } from './vendor.ts'
-import { expiring, mayPublish, type Verdict, verify } from './verify.ts'
+import { mayPublish, noticed, type Verdict, verify } from './verify.ts'
 import { publicationId } from './version-id.ts'
 
 /** A document whose tokens are whole. */
@@ -53,16 +53,12 @@ export async function verifyAndPublish(
       message: `Secrets Manager takes no more versions of ${consumerSecretId(run.connection.id)} for now; the token was written to the parameter ${mirrorName(run.connection.id)}`,
     }
   }
-  const { warning, certificates } = verdict.verdict === 'good' ? verdict.verified : {}
+  const verified = verdict.verdict === 'good' ? verdict.verified : {}
   const { connection, vendor } = run
+  const { timings } = ports
   const { idleSeconds } = vendor
-  const situation = { connection, held: document, item: ledger.item, timings: ports.timings }
-  return {
-    outcome,
-    dueAt: nextDue({ ...situation, ...(idleSeconds === undefined ? {} : { idleSeconds }) }),
-    expiring: expiring(certificates, ledger.item.facts, now),
-    ...(warning === undefined ? {} : { warning }),
-  }
+  const situation = { connection, held: document, item: ledger.item, idleSeconds, timings }
+  return { outcome, dueAt: nextDue(situation), ...noticed(verified, ledger.item.facts, now) }
 }
 
 function problemOf(verdict: Verdict): Ending | undefined {

@@ -1,10 +1,8 @@
 import { describeError, StoreError } from './errors.ts'
 import { eventType, type RotatorEvent } from './events.ts'
 import { type Cause, type Incident, tell } from './incident.ts'
-import type { RunLedger } from './lease.ts'
 import { type LedgerItem, released } from './ledger.ts'
 import { untilDeadline } from './persist.ts'
-import type { Clock, EventSink } from './ports.ts'
 import {
   backoffSeconds,
   earliest,
@@ -13,6 +11,7 @@ import {
   type Timings,
   versionBudget,
 } from './renewal.ts'
+import type { Context } from './run.ts'
 import type { Vendor } from './vendor.ts'
 import { type Expiring, factName, factValue } from './verify.ts'
 
@@ -72,14 +71,7 @@ export function failed(error: unknown, cause?: Cause): Ending {
  *
  * @throws {LeaseHeldError} another run has taken over, and tells what there is to tell
  */
-export async function conclude(
-  ending: Ending,
-  context: {
-    run: { connection: { id: string }; vendor: Vendor; runId: string; deadline: Date }
-    ports: { events: EventSink; clock: Clock; timings: Timings }
-    ledger: RunLedger
-  },
-): Promise<Outcome> {
+export async function conclude(ending: Ending, context: Context): Promise<Outcome> {
   const { run, ports, ledger } = context
   const { timings } = ports
   const now = ports.clock.now()
@@ -145,8 +137,6 @@ async function warn(certificate: Expiring, ending: Ending, now: Date, context: C
     facts: { ...item.facts, [name]: factValue(certificate) },
   }))
 }
-
-type Context = Parameters<typeof conclude>[1]
 
 /** What else a failing run puts at stake, beside its own cause. */
 function atStake(item: LedgerItem, vendor: Vendor, now: Date, timings: Timings): Cause[] {

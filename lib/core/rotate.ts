@@ -12,8 +12,8 @@ import { conclude, type Ending, failed, type Outcome } from './release.ts'
 import { later, type Timings, withinWindow } from './renewal.ts'
 import { retire, supersededBy } from './retire.ts'
 import type { Context, Ports, Run } from './run.ts'
-import type { TokenSet, VendorClient, Verified } from './vendor.ts'
-import { expiring } from './verify.ts'
+import type { TokenSet, VendorClient } from './vendor.ts'
+import { noticed } from './verify.ts'
 import { successorId } from './version-id.ts'
 
 // Kept back of a run's time, so that a pair that no store took is at least told.
@@ -87,7 +87,7 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
       forced: ledger.item.requested ?? false,
       canIntrospect: canIntrospect && client.introspect !== undefined,
       timings: ports.timings,
-      ...(vendor.idleSeconds === undefined ? {} : { idleSeconds: vendor.idleSeconds }),
+      idleSeconds: vendor.idleSeconds,
     })
     switch (decision.do) {
       case 'skip':
@@ -124,7 +124,10 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
       case 'keep-alive': {
         const sign = await keepAlive(held as Held, client, context)
         if (sign === undefined) found = { ...found, current: withoutSession(held) }
-        else ending = { ...ending, outcome: 'kept-alive', ...noticed(sign, context) }
+        else {
+          const news = noticed(sign, ledger.item.facts, ports.clock.now())
+          ending = { ...ending, outcome: 'kept-alive', ...news }
+        }
         break
       }
       case 'introspect':
@@ -159,16 +162,6 @@ function isHeld(document: Enrollment): Publication {
 function unheld(tokens: TokenSet, held: Enrollment, { ledger }: Context): Publication {
   const versionId = successorId(`${held.versionId}/${ledger.item.fence}`)
   return { document: { ...held, versionId, tokens, superseded: [] }, isHeld: false }
-}
-
-function noticed(
-  { certificates, warning }: Verified,
-  { ledger, ports }: Context,
-): Pick<Ending, 'expiring' | 'warning'> {
-  return {
-    expiring: expiring(certificates, ledger.item.facts, ports.clock.now()),
-    ...(warning === undefined ? {} : { warning }),
-  }
 }
 
 /** Makes a pair that an earlier run left behind the current one. */

@@ -48,7 +48,7 @@ export interface Expiring {
 export const alarmDays = [1, 7, 30]
 
 /** Those certificates that a person has not yet been told of at their present distance from the end. */
-export function expiring(
+function expiring(
   certificates: Verified['certificates'],
   known: Readonly<Record<string, string>>,
   now: Date,
@@ -69,4 +69,14 @@ export function factName({ name }: Expiring): string {
 
 export function factValue({ notAfter, days }: Expiring): string {
   return `${days} days before ${notAfter.toISOString()}`
+}
+
+/** What a vendor's answer tells beside that the token works, as it stands in the ending of a run. */
+export function noticed(
+  { certificates, warning }: Verified,
+  known: Readonly<Record<string, string>>,
+  now: Date,
+): { readonly expiring: readonly Expiring[]; readonly warning?: string } {
+  const near = expiring(certificates, known, now)
+  return { expiring: near, ...(warning === undefined ? {} : { warning }) }
 }

@@ -37,7 +37,9 @@ export function enterLocalAccount(endpointUrl: string): void {
 
 /** What `cdk deploy` would make: the ledger table, and two empty secrets per connection. */
 export async function deployLocally(connections: readonly { id: string }[]): Promise<void> {
-  await createTable()
+  const tables = new DynamoDBClient({})
+  await createLedgerTable(tables, ledgerTableName).catch(unlessItExists('ResourceInUseException'))
+  tables.destroy()
   const secrets = new SecretsManagerClient({})
   for (const { id } of connections) {
     for (const Name of [enrollmentSecretId(id), consumerSecretId(id)]) {
@@ -49,10 +51,10 @@ export async function deployLocally(connections: readonly { id: string }[]): Pro
   secrets.destroy()
 }
 
-async function createTable(): Promise<void> {
-  const client = new DynamoDBClient({})
+/** The ledger table as the stack makes it. */
+export async function createLedgerTable(client: DynamoDBClient, TableName: string): Promise<void> {
   const command = new CreateTableCommand({
-    TableName: ledgerTableName,
+    TableName,
     BillingMode: 'PAY_PER_REQUEST',
     AttributeDefinitions: ['vendor', 'connection', 'dueAt'].map((AttributeName) => ({
       AttributeName,
@@ -73,8 +75,7 @@ async function createTable(): Promise<void> {
       },
     ],
   })
-  await client.send(command).catch(unlessItExists('ResourceInUseException'))
-  client.destroy()
+  await client.send(command)
 }
 
 function unlessItExists(name: string) {

@@ -8,9 +8,9 @@ import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { onTestFinished, vi } from 'vitest'
 import { parameterStore } from '../../lib/aws/parameter-store.ts'
 import { consumerSecretId, enrollmentSecretId } from '../../lib/core/documents.ts'
+import { createLedgerTable } from '../../lib/local/account.ts'
 import { type AwsEndpointOptions, startAwsEndpoint } from '../../lib/local/aws/endpoint.ts'
 import { connect } from '../local/aws/setup.ts'
-import { createLedgerTable } from './ports-on-endpoint.ts'
 
 /** A connection as configured, and what is enrolled for it. */
 export interface Deployed {

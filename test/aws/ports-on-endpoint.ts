@@ -1,4 +1,4 @@
-import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SSMClient } from '@aws-sdk/client-ssm'
@@ -6,7 +6,7 @@ import { eventBridgeSink } from '../../lib/aws/event-bridge.ts'
 import { ledgerTable } from '../../lib/aws/ledger-table.ts'
 import { parameterStore } from '../../lib/aws/parameter-store.ts'
 import { secretsManagerStore } from '../../lib/aws/secrets-manager.ts'
-import { dueIndex } from '../../lib/core/documents.ts'
+import { createLedgerTable } from '../../lib/local/account.ts'
 import { connect, setUp } from '../local/aws/setup.ts'
 
 /** The adapters on an embedded endpoint of the test's own, each with a client that never retries. */
@@ -24,32 +24,4 @@ export async function portsOnEndpoint(secretIds: readonly string[] = []) {
     parameters: parameterStore(connect(endpoint, SSMClient)),
     events: eventBridgeSink(connect(endpoint, EventBridgeClient), 'default'),
   }
-}
-
-/** The table as the stack makes it. */
-export async function createLedgerTable(client: DynamoDBClient, TableName: string): Promise<void> {
-  await client.send(
-    new CreateTableCommand({
-      TableName,
-      BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: ['vendor', 'connection', 'dueAt'].map((AttributeName) => ({
-        AttributeName,
-        AttributeType: 'S' as const,
-      })),
-      KeySchema: [
-        { AttributeName: 'vendor', KeyType: 'HASH' },
-        { AttributeName: 'connection', KeyType: 'RANGE' },
-      ],
-      LocalSecondaryIndexes: [
-        {
-          IndexName: dueIndex,
-          KeySchema: [
-            { AttributeName: 'vendor', KeyType: 'HASH' },
-            { AttributeName: 'dueAt', KeyType: 'RANGE' },
-          ],
-          Projection: { ProjectionType: 'KEYS_ONLY' },
-        },
-      ],
-    }),
-  )
 }
