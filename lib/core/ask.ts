@@ -1,6 +1,6 @@
 import type { Enrollment } from './documents.ts'
 import { isRotatorError } from './errors.ts'
-import { refusedIntent, unspent } from './ledger.ts'
+import { refusedIntent, stillActive } from './ledger.ts'
 import type { Held } from './publish.ts'
 import { type Context, callNow } from './run.ts'
 import type { VendorClient, Verified } from './vendor.ts'
@@ -21,7 +21,7 @@ export async function introspect(
     return undefined
   })
   if (answer === undefined) return
-  await context.ledger.commit(answer === 'active' ? unspent : refusedIntent)
+  await context.ledger.commit(answer === 'active' ? stillActive : refusedIntent)
 }
 
 /**

@@ -145,13 +145,7 @@ function doubtful(situation: Situation, grant: Grant, token: string | undefined)
       message: 'the vendor refused the refresh token',
     }
   }
-  if (intent.kind === 'probe') {
-    return {
-      do: 'blocked',
-      cause: 'enrollment-required',
-      message: 'no answer came to the refresh token, nor to the one repetition',
-    }
-  }
+  if (intent.active) return withinBudget(situation, { do: 'renew', grant, probe: false })
   const answered = later(intent.at, answerSeconds(timings))
   if (situation.canIntrospect) {
     if (now >= answered) return { do: 'introspect' }
@@ -160,6 +154,13 @@ function doubtful(situation: Situation, grant: Grant, token: string | undefined)
       message:
         'a refresh token was sent and its answer is missing; the vendor is asked whether it was used up as soon as no late answer can come',
       until: answered,
+    }
+  }
+  if (intent.kind === 'probe') {
+    return {
+      do: 'blocked',
+      cause: 'enrollment-required',
+      message: 'no answer came to the refresh token, nor to the one repetition',
     }
   }
   const nearlyOut = item.published === undefined ? answered : nearlyOutAt(item.published, timings)

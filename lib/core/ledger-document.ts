@@ -35,6 +35,7 @@ const Item = v.object({
       at: Instant,
       kind: v.picklist(['first', 'probe']),
       refused: v.boolean(),
+      active: v.exactOptional(v.boolean()),
     }),
   ),
   spent: v.array(v.string()),

@@ -15,6 +15,8 @@ export interface Intent {
   readonly kind: 'first' | 'probe'
   /** The vendor answered no. */
   readonly refused: boolean
+  /** The vendor has said since that the token is not used up. */
+  readonly active?: boolean
 }
 
 /**
@@ -141,10 +143,12 @@ export function refusedIntent(item: LedgerItem): LedgerItem {
   return item.intent === undefined ? item : { ...item, intent: { ...item.intent, refused: true } }
 }
 
-/** The vendor says that the token was not used up: it may be sent as if for the first time. */
-export function unspent(item: LedgerItem): LedgerItem {
-  const { intent, ...rest } = item
-  return { ...rest, spent: item.spent.filter((known) => known !== intent?.token) }
+/**
+ * The vendor says that the token was not used up: it may be sent again. It stays marked as sent: a run
+ * that stood still at the very sending may yet go on, and then its pair is newer than this token.
+ */
+export function stillActive(item: LedgerItem): LedgerItem {
+  return item.intent === undefined ? item : { ...item, intent: { ...item.intent, active: true } }
 }
 
 /** A grant that spends nothing was refused: not again with the same credential. */

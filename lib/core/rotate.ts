@@ -101,6 +101,8 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
       }
       case 'renew': {
         const granted = await grant(decision, held, context)
+        // What the vendor said was about the sending before.
+        canIntrospect = true
         if ('error' in granted) {
           ending = { ...ending, error: granted.error }
           found = undefined

@@ -1,6 +1,8 @@
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { StoreError, TransportError } from '../../lib/core/errors.ts'
 import type { Ports } from '../../lib/core/run.ts'
+import { gate } from '../museum/scene.ts'
 import { faults, faulty } from './crash.ts'
 import { mdrWorld } from './world.ts'
 
@@ -78,6 +80,69 @@ describe('a lost answer of a vendor that can introspect', () => {
     expect(world.repeated()).toBe(0)
     expect(world.told()).toEqual([])
     expect(world.item().intent).toBeUndefined()
+    expect(world.secrets.current(world.enrollment)?.refreshToken).toBe(world.fake.tip())
+  })
+
+  test('a repetition that is lost as well is asked about as well, as often as it takes', async () => {
+    const world = mdrWorld()
+    await untilDue(world)
+    const { ports, asked } = asking(world)
+    await minutes(world, dropBefore(ports), 5)
+    expect(asked.length).toBeGreaterThan(1)
+    await minutes(world, ports, 4)
+    expect(world.repeated()).toBe(0)
+    expect(world.told()).toEqual([])
+  })
+
+  test('a run that stood still at the sending, and goes on while the vendor says "active", is not spent over again', async () => {
+    const world = mdrWorld()
+    const { ports } = asking(world)
+    const slow = gate()
+    const standing: Ports = {
+      ...ports,
+      connect: (...args) => {
+        const client = ports.connect(...args)
+        const grants = client.grants.map((grant) => ({
+          ...grant,
+          request: async (...call: Parameters<typeof grant.request>) => {
+            await slow.opened
+            return grant.request(...call)
+          },
+        }))
+        return { ...client, grants }
+      },
+    }
+    const first = world.invoke(standing)
+    await setImmediate()
+    world.clock.advance(400)
+    let hasAsked = false
+    const late: Ports = {
+      ...ports,
+      connect: (...args) => {
+        const client = ports.connect(...args)
+        const introspect: typeof client.introspect = async (...call) => {
+          hasAsked = true
+          return client.introspect?.(...call) ?? 'inactive'
+        }
+        return { ...client, introspect }
+      },
+      secrets: {
+        ...ports.secrets,
+        async read(...args) {
+          const found = await ports.secrets.read(...args)
+          if (!hasAsked) return found
+          // Between this look and the next one the first run does all that is left of it.
+          slow.open()
+          await first
+          return found
+        },
+      },
+    }
+    await world.invoke(late)
+    await minutes(world, ports, 3)
+    expect(hasAsked).toBe(true)
+    expect(world.repeated()).toBe(0)
+    expect(world.told()).toEqual([])
     expect(world.secrets.current(world.enrollment)?.refreshToken).toBe(world.fake.tip())
   })
 
