@@ -41,7 +41,8 @@ export async function enroll(
   }
   const now = ports.clock.now()
   const end = { now, dueAt: now, outcome: `enrolled ${vendor.id}`, failed: false }
-  await ledger.commit((item) => ({ ...released(forgotten(item), end), requested: true }))
+  const enrolled = (item: LedgerItem) => ({ ...released(forgotten(item), end), requested: true })
+  await untilDeadline(() => ledger.commit(enrolled), patience)
   return 'enrolled'
 }
 
@@ -61,7 +62,8 @@ export async function requestRotation(
   if (ledger === undefined) return 'lease-held'
   const now = ports.clock.now()
   const end = { now, dueAt: now, outcome: 'requested', failed: false }
-  await ledger.commit((item) => ({ ...released(item, end), requested: true }))
+  const requested = (item: LedgerItem) => ({ ...released(item, end), requested: true })
+  await untilDeadline(() => ledger.commit(requested), { ...ports, deadline: run.deadline })
   return 'requested'
 }
 

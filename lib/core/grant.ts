@@ -5,11 +5,13 @@ import {
   declared,
   extended,
   fingerprint,
+  type LedgerItem,
   refusedGrant,
   refusedIntent,
   withdrawn,
 } from './ledger.ts'
-import { later } from './renewal.ts'
+import { untilDeadline } from './persist.ts'
+import { later, type Timings } from './renewal.ts'
 import { type Context, callNow } from './run.ts'
 import type { TokenSet } from './vendor.ts'
 
@@ -41,23 +43,18 @@ export async function grant(
   const at = ports.clock.now()
   requireTime(context)
   const leaseUntil = later(run.deadline, ports.timings.leaseGraceSeconds)
-  await ledger.commit((item) =>
-    declared(extended(item, leaseUntil), {
-      grant: grant.name,
-      token,
-      versionId,
-      at,
-      kind,
-      refused: false,
-    }),
-  )
+  const intent = { grant: grant.name, token, versionId, at, kind, refused: false } as const
+  await untilDeadline(() => ledger.commit((item) => declared(extended(item, leaseUntil), intent)), {
+    ...ports,
+    deadline: later(run.deadline, -leastSeconds(ports.timings)),
+  })
   try {
     // Time may have stood still between the announcement and now; a late sending would meet another run's.
     const timeoutSeconds = requireTime(context)
     return { tokens: await grant.request(held.tokens, callNow(context, timeoutSeconds)) }
   } catch (error) {
     if (error instanceof GrantRefusedError) {
-      await ledger.commit(refusedIntent)
+      await putOnRecord(refusedIntent, context)
       return { error: describeError(error) }
     }
     // The intent stays open: whether the token was spent is in doubt.
@@ -81,20 +78,31 @@ async function grantSpendingNothing(
     return { tokens: await grant.request(held.tokens, call) }
   } catch (error) {
     if (!(error instanceof GrantRefusedError)) throw error
-    await context.ledger.commit((item) => refusedGrant(item, grant.name, held.credentialId))
+    await putOnRecord((item) => refusedGrant(item, grant.name, held.credentialId), context)
     return { error: describeError(error) }
   }
+}
+
+/** What the vendor said is kept for the end of the run as well, should the ledger not take it now. */
+async function putOnRecord(change: (item: LedgerItem) => LedgerItem, context: Context) {
+  const { run, ports, ledger } = context
+  ledger.stage(change)
+  await untilDeadline(() => ledger.commit(), { ...ports, deadline: run.deadline })
 }
 
 /** Seconds that an answer may take: what is left of the run after keeping time to persist it. */
 function requireTime({ run, ports }: Context): number {
   const left = (run.deadline.getTime() - ports.clock.now().getTime()) / 1000
-  const patience = left - ports.timings.persistReserveSeconds
-  if (patience < ports.timings.spendingPatienceSeconds) {
+  if (left < leastSeconds(ports.timings)) {
     throw new TransportError(
       `only ${Math.round(left)} s of this run are left, too few to wait for an answer; nothing was sent`,
       'no',
     )
   }
-  return patience
+  return left - ports.timings.persistReserveSeconds
+}
+
+/** A run with less than this left sends nothing that it could lose. */
+function leastSeconds({ spendingPatienceSeconds, persistReserveSeconds }: Timings): number {
+  return spendingPatienceSeconds + persistReserveSeconds
 }

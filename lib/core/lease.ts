@@ -46,6 +46,8 @@ export async function openLedger(
     writes++
     return { ...next, revision: next.revision + 1, writer: `${runId}#${writes}` }
   }
+  // Writes whose answer was lost: each of them may stand in the ledger without this run knowing.
+  const unanswered = new Set<string>()
   let item = revised(acquired(found, { runId, leaseUntil }))
   if ((await ledger.write(item)) === 'conflict') return undefined
   return {
@@ -56,9 +58,15 @@ export async function openLedger(
       item = change(item)
     },
     async commit(change = (unchanged) => unchanged) {
-      const next = revised(change(item))
-      if ((await ledger.write(next)) === 'conflict') {
-        throw new LeaseHeldError('another run has taken over the lease; this one stops here')
+      let next = revised(change(item))
+      unanswered.add(next.writer)
+      while ((await ledger.write(next)) === 'conflict') {
+        const stored = await ledger.read(connection.vendor, connection.id)
+        if (stored === undefined || !unanswered.has(stored.writer)) {
+          throw new LeaseHeldError('another run has taken over the lease; this one stops here')
+        }
+        next = revised({ ...change(item), revision: stored.revision })
+        unanswered.add(next.writer)
       }
       item = next
     },
