@@ -30,6 +30,12 @@ export function secretsManagerStore(client: SecretsManagerClient): SecretStore {
         }
       }),
 
+    currentId: (secretId) =>
+      storeCall('DescribeSecret', async () => {
+        const stages = await stagesOf(client, secretId)
+        return Object.keys(stages).find((id) => stages[id]?.includes('AWSCURRENT'))
+      }),
+
     put: (secretId, { versionId, text }, label) =>
       storeCall('PutSecretValue', async () => {
         try {
@@ -82,8 +88,13 @@ export function secretsManagerStore(client: SecretsManagerClient): SecretStore {
 }
 
 async function whereIsCurrent(client: SecretsManagerClient, secretId: string, to: string) {
+  const stages = await stagesOf(client, secretId)
+  return stages[to]?.includes('AWSCURRENT') ? 'promoted' : 'superseded'
+}
+
+async function stagesOf(client: SecretsManagerClient, secretId: string) {
   const { VersionIdsToStages } = await client.send(
     new DescribeSecretCommand({ SecretId: secretId }),
   )
-  return VersionIdsToStages?.[to]?.includes('AWSCURRENT') ? 'promoted' : 'superseded'
+  return VersionIdsToStages ?? {}
 }

@@ -142,6 +142,11 @@ function connectionStatements(
   stack: Stack,
   { connection, secrets }: VendorRotationProps['connections'][number],
 ): PolicyStatement[] {
+  const writing = [
+    'secretsmanager:PutSecretValue',
+    'secretsmanager:UpdateSecretVersionStage',
+    'secretsmanager:DescribeSecret',
+  ]
   const allow = (resource: string, ...actions: string[]) =>
     new PolicyStatement({ actions, resources: [resource] })
   const parameter = (name: string) =>
@@ -151,15 +156,9 @@ function connectionStatements(
       resourceName: name.replace(/^\//, ''),
     })
   return [
-    allow(
-      // The whole ARN with its random end: a pattern would also match a secret of a longer name.
-      secrets.enrollment.ref,
-      'secretsmanager:GetSecretValue',
-      'secretsmanager:PutSecretValue',
-      'secretsmanager:UpdateSecretVersionStage',
-      'secretsmanager:DescribeSecret',
-    ),
-    allow(secrets.accessToken.ref, 'secretsmanager:PutSecretValue'),
+    // The whole ARN with its random end: a pattern would also match a secret of a longer name.
+    allow(secrets.enrollment.ref, 'secretsmanager:GetSecretValue', ...writing),
+    allow(secrets.accessToken.ref, ...writing),
     allow(
       parameter(escrowName(connection.id)),
       'ssm:GetParameter',

@@ -10,6 +10,8 @@ export interface StoredVersion {
 export interface SecretStore {
   /** The version with this id, or the current one. `undefined`: there is none, or not yet for this reader. */
   readonly read: (secretId: string, versionId?: string) => Promise<StoredVersion | undefined>
+  /** Id of the current version, without reading it. `undefined`: there is none, or not yet for this reader. */
+  readonly currentId: (secretId: string) => Promise<string | undefined>
   /**
    * Stores `text` under `versionId`. Repeating with the same text changes nothing; `conflict` if other
    * text stands there. `pending` leaves the current version in place; `current` replaces it.

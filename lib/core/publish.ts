@@ -115,31 +115,59 @@ export function mirrorName(connection: string): string {
 }
 
 /**
- * Writes the consumer document. If Secrets Manager refuses the version for its quota, the document
- * goes to a parameter of the same name, which has no such limit.
+ * Writes the consumer document, then moves the label to it. If Secrets Manager refuses the version for
+ * its quota, the document goes to a parameter of the same name, which has no such limit.
  *
+ * @throws {LeaseHeldError} another run has published since
  * @throws {StoreError}
  */
 async function publish(
   held: Held,
   headers: Readonly<Record<string, string>>,
-  { run, ports, ledger }: Context,
+  context: Context,
 ): Promise<'secret' | 'mirror'> {
+  const { run, ports, ledger } = context
   const { connection, vendor, deadline } = run
   const owner = { connection: connection.id, vendor: vendor.id, url: vendor.url(connection) }
   const text = encodeConsumer(owner, held.tokens, headers)
   const secretId = consumerSecretId(connection.id)
   const patience = { ...ports, deadline }
   const put = (versionId: string) =>
-    untilDeadline(() => ports.secrets.put(secretId, { versionId, text }, 'current'), patience)
+    untilDeadline(() => ports.secrets.put(secretId, { versionId, text }, 'pending'), patience)
   try {
-    const first = await put(publicationId(held.versionId))
-    // Taken by other text: an earlier release wrote the document differently. Same token, another id.
-    if (first === 'conflict') await put(publicationId(`${held.versionId}/${ledger.item.fence}`))
+    let id = publicationId(held.versionId)
+    if ((await put(id)) === 'conflict') {
+      // Taken by other text: an earlier release wrote the document differently. Same token, another id.
+      id = publicationId(`${held.versionId}/${ledger.item.fence}`)
+      await put(id)
+    }
+    await makeCurrent(secretId, id, context)
     return 'secret'
   } catch (error) {
     if (!(error instanceof StoreError && error.kind === 'limit')) throw error
     await untilDeadline(() => ports.parameters.write(mirrorName(connection.id), text), patience)
     return 'mirror'
   }
+}
+
+/**
+ * Moves the current label from what was published when this run took its lease, and from nothing
+ * else: a call that stood still on its way, while another run went ahead, finds the label elsewhere.
+ */
+async function makeCurrent(secretId: string, to: string, { run, ports, ledger }: Context) {
+  const { published } = ledger.item
+  const patience = { ...ports, deadline: run.deadline }
+  let from = published === undefined ? undefined : publicationId(published.versionId)
+  await untilDeadline(async () => {
+    if (from !== undefined && (await ports.secrets.promote(secretId, { from, to })) === 'promoted')
+      return
+    // The label is elsewhere: on the first version there is, or put there by a person or by a run that
+    // could not write it down. What is read before a write that only the lease's owner can make is older
+    // than any other run's publication.
+    const current = await ports.secrets.currentId(secretId)
+    if (current === to) return
+    await ledger.commit()
+    from = current
+    throw new StoreError(`the current version of ${secretId} is another one than expected`, 'retry')
+  }, patience)
 }

@@ -113,10 +113,10 @@ describe.each(connections)('of $id', ({ id, vendor }) => {
     )
   })
 
-  test('the access token is written by its own vendor, and not even read', () => {
-    expect(allowed(vendor, secretActions, secret(`${id}/access-token`))).toEqual([
-      'secretsmanager:PutSecretValue',
-    ])
+  test('the access token is written and promoted by its own vendor, and not even read', () => {
+    expect(allowed(vendor, secretActions, secret(`${id}/access-token`))).toEqual(
+      secretActions.slice(1, 4),
+    )
   })
 
   test('the escrow is read, written and removed by its own vendor, the mirror written', () => {

@@ -58,6 +58,7 @@ export function interposed(ports: Ports, cross: Crossing): Ports {
     ...ports,
     secrets: {
       read: through('secrets.read', secrets.read),
+      currentId: through('secrets.currentId', secrets.currentId),
       put: through('secrets.put', secrets.put),
       promote: through('secrets.promote', secrets.promote),
     },

@@ -24,6 +24,7 @@ export function memorySecrets(secretIds: readonly string[] = []) {
       const text = id === undefined ? undefined : secret?.versions.get(id)
       return id === undefined || text === undefined ? undefined : { versionId: id, text }
     },
+    currentId: async (secretId) => of(secretId).labels.get('AWSCURRENT'),
     async put(secretId, { versionId, text }, label) {
       const { versions, labels } = of(secretId)
       const known = versions.get(versionId)
@@ -60,7 +61,6 @@ export function memorySecrets(secretIds: readonly string[] = []) {
       of(secretId).versions.clear()
       of(secretId).labels.clear()
     },
-    currentId: (secretId: string) => of(secretId).labels.get('AWSCURRENT'),
     label: (secretId: string, versionId: string) =>
       of(secretId).labels.set('AWSCURRENT', versionId),
     versions: (secretId: string) => [...of(secretId).versions.keys()],

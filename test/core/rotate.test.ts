@@ -266,12 +266,12 @@ describe('a store that fails', () => {
   test('sends the pair to the escrow, and the next run brings it home', async () => {
     const world = mdrWorld()
     await untilDue(world)
-    const before = world.secrets.currentId(world.enrollment)
+    const before = await world.secrets.currentId(world.enrollment)
     const onlyConsumer = failing(world, (id, version, label) =>
       id === world.enrollment ? throttled() : world.secrets.put(id, version, label),
     )
     expect(await world.invoke(onlyConsumer)).toMatchObject({ outcome: 'rotated' })
-    expect(world.secrets.currentId(world.enrollment)).toBe(before)
+    expect(await world.secrets.currentId(world.enrollment)).toBe(before)
     expect(world.fake.isAlive(world.published() ?? '')).toBe(true)
     await world.minutes(60)
     expect(world.secrets.current(world.enrollment)?.refreshToken).toBe(world.fake.tip())
@@ -506,7 +506,7 @@ describe('people at work on the same secret', () => {
 
   test('restoring an old version does not spend its token again', async () => {
     const world = mdrWorld()
-    const first = world.secrets.currentId(world.enrollment) ?? ''
+    const first = (await world.secrets.currentId(world.enrollment)) ?? ''
     await world.minutes(200)
     world.secrets.label(world.enrollment, first)
     await world.minutes(100)

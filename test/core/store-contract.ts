@@ -38,6 +38,15 @@ export function secretStoreContract(
       expect(await store.read(secret, id(1))).toEqual({ versionId: id(1), text: 'one' })
     })
 
+    test('names the current version without reading it, and none of a secret without a value', async () => {
+      const store = await begun()
+      expect(await store.currentId(secret)).toBeUndefined()
+      await store.put(secret, { versionId: id(1), text: 'one' }, 'current')
+      expect(await store.currentId(secret)).toBe(id(1))
+      await store.put(secret, { versionId: id(2), text: 'two' }, 'pending')
+      expect(await store.currentId(secret)).toBe(id(1))
+    })
+
     test('puts a pending version beside the current one', async () => {
       const store = await begun('one')
       const pending = { versionId: id(2), text: 'two' }

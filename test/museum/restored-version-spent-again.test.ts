@@ -9,7 +9,7 @@ import { engine, naive, type Scene } from './scene.ts'
  * @returns in how many of the next three hours' minutes workloads had no living token
  */
 async function story(scene: Scene) {
-  const first = scene.secrets.currentId(scene.secretId) as string
+  const first = (await scene.secrets.currentId(scene.secretId)) as string
   await scene.minutes(3 * 60)
   scene.secrets.label(scene.secretId, first)
   return scene.minutes(3 * 60)
