@@ -96,8 +96,7 @@ async function everythingAtWork() {
         const connection = settings.connections.find((one) => one.id === id)
         const vendor = vendors[connection?.vendor ?? '']
         if (connection === undefined || vendor === undefined) return expect.unreachable(id)
-        const deadline = new Date(Date.now() + 60_000)
-        const run = { connection, vendor, runId: randomUUID(), deadline }
+        const run = { connection, vendor, runId: randomUUID(), remainingSeconds: () => 60 }
         return enroll(run, fields, randomUUID(), ports)
       }),
     /** What an operator types. */

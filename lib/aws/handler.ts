@@ -39,8 +39,9 @@ export function createHandler(vendor: Vendor, timings?: Timings): Handler {
   return async (_event, context) => {
     opened ??= open()
     const { connections, ports } = opened
-    const deadline = new Date(Date.now() + context.getRemainingTimeInMillis())
-    const outcomes = await tick({ vendor, connections, deadline, newRunId: randomUUID }, ports)
+    const remainingSeconds = () => context.getRemainingTimeInMillis() / 1000
+    const frame = { vendor, connections, remainingSeconds, newRunId: randomUUID }
+    const outcomes = await tick(frame, ports)
     for (const outcome of outcomes) {
       const level = outcome.outcome === 'failed' || outcome.outcome === 'blocked' ? 'warn' : 'info'
       logger[level]('run', { run: outcome })

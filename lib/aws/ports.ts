@@ -3,9 +3,11 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SSMClient } from '@aws-sdk/client-ssm'
+import { setClock } from '../core/clock.ts'
 import { defaultTimings, type Timings } from '../core/renewal.ts'
 import type { Ports } from '../core/run.ts'
 import { createHttp, transport } from '../http.ts'
+import { setByAnswers } from './answer-date.ts'
 import type { Settings } from './environment.ts'
 import { eventBridgeSink } from './event-bridge.ts'
 import { ledgerTable } from './ledger-table.ts'
@@ -18,12 +20,15 @@ export function awsPorts(
   settings: Pick<Settings, 'ledgerTable' | 'eventBus' | 'parameterKey'>,
   timings: Timings = defaultTimings,
 ): Ports {
+  const clock = setClock({ now: () => new Date(), sleep: (seconds) => sleep(seconds * 1000) })
+  const dynamo = new DynamoDBClient(clientSettings)
+  setByAnswers(clock, dynamo)
   return {
     secrets: secretsManagerStore(new SecretsManagerClient(clientSettings)),
-    ledger: ledgerTable(new DynamoDBClient(clientSettings), settings.ledgerTable),
+    ledger: ledgerTable(dynamo, settings.ledgerTable),
     parameters: parameterStore(new SSMClient(clientSettings), settings.parameterKey),
     events: eventBridgeSink(new EventBridgeClient(clientSettings), settings.eventBus),
-    clock: { now: () => new Date(), sleep: (seconds) => sleep(seconds * 1000) },
+    clock,
     timings,
     connect: (connection, vendor, { credential }) =>
       vendor.connect(

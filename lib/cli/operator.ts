@@ -4,7 +4,6 @@ import { awsPorts } from '../aws/ports.ts'
 import type { Connection } from '../core/connection.ts'
 import { ledgerTableName } from '../core/documents.ts'
 import { ConfigError, isRotatorError } from '../core/errors.ts'
-import { later } from '../core/renewal.ts'
 import type { Ports, Run } from '../core/run.ts'
 import { vendors } from '../vendors/index.ts'
 import { UsageError } from './arguments.ts'
@@ -56,8 +55,9 @@ export function operate(args: { connections: string; table: string }): Operator 
         const known = connections.map((candidate) => candidate.id).join(', ')
         throw new UsageError(`connection '${id}' is not configured; allowed are ${known}`)
       }
-      const deadline = later(ports.clock.now(), commandSeconds)
-      return { connection, vendor, runId: randomUUID(), deadline }
+      const end = performance.now() + commandSeconds * 1000
+      const remainingSeconds = () => (end - performance.now()) / 1000
+      return { connection, vendor, runId: randomUUID(), remainingSeconds }
     },
   }
 }

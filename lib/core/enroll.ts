@@ -22,14 +22,14 @@ export async function enroll(
   versionId: string,
   ports: Ports,
 ): Promise<'enrolled' | 'lease-held'> {
-  const { connection, vendor, deadline } = run
+  const { connection, vendor } = run
   refuseUnknown(vendor, fields)
   const text = JSON.stringify((await vendor.prepare?.(fields)) ?? fields)
   await refuseUnusable(run, decodeEnrollment(text, versionId), ports)
   const ledger = await openLedger(run, ports)
   if (ledger === undefined) return 'lease-held'
   const version = { versionId, text }
-  const patience = { ...ports, deadline }
+  const patience = { ...ports, deadline: ledger.deadline }
   const secretId = enrollmentSecretId(connection.id)
   try {
     await untilDeadline(() => ports.secrets.put(secretId, version, 'current'), patience)
@@ -63,7 +63,7 @@ export async function requestRotation(
   const now = ports.clock.now()
   const end = { now, dueAt: now, outcome: 'requested', failed: false }
   const requested = (item: LedgerItem) => ({ ...released(item, end), requested: true })
-  await untilDeadline(() => ledger.commit(requested), { ...ports, deadline: run.deadline })
+  await untilDeadline(() => ledger.commit(requested), { ...ports, deadline: ledger.deadline })
   return 'requested'
 }
 

@@ -42,11 +42,11 @@ export async function grant(
   const kind = probe ? 'probe' : 'first'
   const at = ports.clock.now()
   requireTime(context)
-  const leaseUntil = later(run.deadline, ports.timings.leaseGraceSeconds)
+  const leaseUntil = later(ledger.deadline, ports.timings.leaseGraceSeconds)
   const intent = { grant: grant.name, token, versionId, at, kind, refused: false } as const
   await untilDeadline(() => ledger.commit((item) => declared(extended(item, leaseUntil), intent)), {
     ...ports,
-    deadline: later(run.deadline, -leastSeconds(ports.timings)),
+    deadline: later(ledger.deadline, -leastSeconds(ports.timings)),
   })
   try {
     // Time may have stood still between the announcement and now; a late sending would meet another run's.
@@ -85,14 +85,14 @@ async function grantSpendingNothing(
 
 /** What the vendor said is kept for the end of the run as well, should the ledger not take it now. */
 async function putOnRecord(change: (item: LedgerItem) => LedgerItem, context: Context) {
-  const { run, ports, ledger } = context
+  const { ports, ledger } = context
   ledger.stage(change)
-  await untilDeadline(() => ledger.commit(), { ...ports, deadline: run.deadline })
+  await untilDeadline(() => ledger.commit(), { ...ports, deadline: ledger.deadline })
 }
 
 /** Seconds that an answer may take: what is left of the run after keeping time to persist it. */
-function requireTime({ run, ports }: Context): number {
-  const left = (run.deadline.getTime() - ports.clock.now().getTime()) / 1000
+function requireTime({ ports, ledger }: Context): number {
+  const left = (ledger.deadline.getTime() - ports.clock.now().getTime()) / 1000
   if (left < leastSeconds(ports.timings)) {
     throw new TransportError(
       `only ${Math.round(left)} s of this run are left, too few to wait for an answer; nothing was sent`,

@@ -6,6 +6,8 @@ import { earliest, later, type Timings } from './renewal.ts'
 
 /** The item of a run that holds the lease. */
 export interface RunLedger {
+  /** When the run is ended from outside, by the clock that the ledger has set. */
+  readonly deadline: Date
   /** As last committed, with what has been staged since. */
   readonly item: LedgerItem
   /** Remembers a change; it is written with the next commit. */
@@ -28,14 +30,15 @@ export interface RunLedger {
  * @throws {StoreError}
  */
 export async function openLedger(
-  run: { connection: Connection; runId: string; deadline: Date },
+  run: { connection: Connection; runId: string; remainingSeconds: () => number },
   { ledger, clock, timings }: { ledger: Ledger; clock: Clock; timings: Timings },
 ): Promise<RunLedger | undefined> {
-  const { connection, runId, deadline } = run
+  const { connection, runId } = run
+  const stored = await ledger.read(connection.vendor, connection.id)
+  // Only now: the answer may have set the clock.
   const now = clock.now()
-  const found =
-    (await ledger.read(connection.vendor, connection.id)) ??
-    newItem({ vendor: connection.vendor, connection: connection.id }, now)
+  const deadline = later(now, run.remainingSeconds())
+  const found = stored ?? newItem({ vendor: connection.vendor, connection: connection.id }, now)
   if (isLeased(found, now)) return undefined
 
   const end = earliest(deadline, later(now, timings.leaseSeconds)) ?? deadline
@@ -51,6 +54,7 @@ export async function openLedger(
   let item = revised(acquired(found, { runId, leaseUntil }))
   if ((await ledger.write(item)) === 'conflict') return undefined
   return {
+    deadline,
     get item() {
       return item
     },

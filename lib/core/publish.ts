@@ -127,11 +127,11 @@ async function publish(
   context: Context,
 ): Promise<'secret' | 'mirror'> {
   const { run, ports, ledger } = context
-  const { connection, vendor, deadline } = run
+  const { connection, vendor } = run
   const owner = { connection: connection.id, vendor: vendor.id, url: vendor.url(connection) }
   const text = encodeConsumer(owner, held.tokens, headers)
   const secretId = consumerSecretId(connection.id)
-  const patience = { ...ports, deadline }
+  const patience = { ...ports, deadline: ledger.deadline }
   const put = (versionId: string) =>
     untilDeadline(() => ports.secrets.put(secretId, { versionId, text }, 'pending'), patience)
   try {
@@ -154,9 +154,9 @@ async function publish(
  * Moves the current label from what was published when this run took its lease, and from nothing
  * else: a call that stood still on its way, while another run went ahead, finds the label elsewhere.
  */
-async function makeCurrent(secretId: string, to: string, { run, ports, ledger }: Context) {
+async function makeCurrent(secretId: string, to: string, { ports, ledger }: Context) {
   const { published } = ledger.item
-  const patience = { ...ports, deadline: run.deadline }
+  const patience = { ...ports, deadline: ledger.deadline }
   let from = published === undefined ? undefined : publicationId(published.versionId)
   await untilDeadline(async () => {
     if (from !== undefined && (await ports.secrets.promote(secretId, { from, to })) === 'promoted')

@@ -94,7 +94,7 @@ export async function conclude(ending: Ending, context: Context): Promise<Outcom
     const end = { now, dueAt, outcome: ending.outcome, failed: isFailure }
     await untilDeadline(() => ledger.commit((item) => released(item, end)), {
       ...ports,
-      deadline: run.deadline,
+      deadline: ledger.deadline,
     })
   } catch (error) {
     // The lease runs out by itself; what was done is stored, and the next run finds it.

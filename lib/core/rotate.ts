@@ -200,7 +200,7 @@ async function keep(
     fence: ledger.item.fence,
   }
   const { connection } = run
-  const deadline = later(run.deadline, -tellingSeconds)
+  const deadline = later(ledger.deadline, -tellingSeconds)
   const where = await persist(next, tip, { connection, deadline, ...ports })
   if (where === 'conflict') return undefined
   const kept: Found = { current: next, tip: versionId, newest: { in: 'current' } }
@@ -222,7 +222,7 @@ async function promote(
   const secretId = enrollmentSecretId(run.connection.id)
   const moved = await untilDeadline(
     () => ports.secrets.promote(secretId, { from, to: versionId }),
-    { ...ports, deadline: run.deadline },
+    { ...ports, deadline: ledger.deadline },
   )
   ledger.stage((item) => settled(item, { versionId, tokens }))
   if (moved === 'superseded') return undefined

@@ -11,8 +11,8 @@ export interface Run {
   readonly vendor: Vendor
   /** Unique to this run; owns the lease and names an incident that opens in it. */
   readonly runId: string
-  /** When the function is ended from outside. */
-  readonly deadline: Date
+  /** Seconds until the function is ended from outside, by whoever will end it. */
+  readonly remainingSeconds: () => number
 }
 
 /** Everything outside the engine. */

@@ -1,7 +1,6 @@
 import pLimit from 'p-limit'
 import type { Connection } from './connection.ts'
 import { failed, type Outcome } from './release.ts'
-import { later } from './renewal.ts'
 import { rotate } from './rotate.ts'
 import type { Ports } from './run.ts'
 import type { Vendor } from './vendor.ts'
@@ -10,8 +9,8 @@ import type { Vendor } from './vendor.ts'
 export interface Tick {
   readonly vendor: Vendor
   readonly connections: readonly Connection[]
-  /** When the function is ended from outside. */
-  readonly deadline: Date
+  /** Seconds until the function is ended from outside, by whoever will end it. */
+  readonly remainingSeconds: () => number
   /** Gives each run its own id. */
   readonly newRunId: () => string
   /** Runs at a time; a slow host holds its own slot only. Default 20. */
@@ -24,10 +23,11 @@ export interface Tick {
  */
 export async function tick(tick: Tick, ports: Ports): Promise<Outcome[]> {
   const { clock, timings, ledger } = ports
-  const now = clock.now()
   const dues = new Map(
     (await ledger.dues(tick.vendor.id)).map(({ connection, dueAt }) => [connection, dueAt]),
   )
+  // Only now: the answer may have set the clock.
+  const now = clock.now()
   const dueAt = ({ id }: Connection) => dues.get(id)?.getTime() ?? 0
   const due = tick.connections
     .filter(
@@ -36,17 +36,14 @@ export async function tick(tick: Tick, ports: Ports): Promise<Outcome[]> {
     .sort((one, other) => dueAt(one) - dueAt(other))
 
   const limit = pLimit(tick.concurrency ?? 20)
-  const { vendor, deadline } = tick
-  const lastStart = later(
-    deadline,
-    -timings.spendingPatienceSeconds - timings.persistReserveSeconds,
-  )
+  const { vendor, remainingSeconds, newRunId } = tick
+  const least = timings.spendingPatienceSeconds + timings.persistReserveSeconds
   return Promise.all(
     due.map((connection) =>
       limit(async (): Promise<Outcome> => {
-        if (clock.now() >= lastStart) return { connection: connection.id, outcome: 'deferred' }
+        if (remainingSeconds() <= least) return { connection: connection.id, outcome: 'deferred' }
         try {
-          return await rotate({ connection, vendor, runId: tick.newRunId(), deadline }, ports)
+          return await rotate({ connection, vendor, runId: newRunId(), remainingSeconds }, ports)
         } catch (error) {
           return { connection: connection.id, ...failed(error) }
         }

@@ -6,7 +6,7 @@ import { awsPorts } from '../aws/ports.ts'
 import { enroll } from '../core/enroll.ts'
 import { describeError } from '../core/errors.ts'
 import type { Outcome } from '../core/release.ts'
-import { defaultTimings, later, type Timings } from '../core/renewal.ts'
+import { defaultTimings, type Timings } from '../core/renewal.ts'
 import type { Ports } from '../core/run.ts'
 import { createHttp } from '../http.ts'
 import { vendors } from '../vendors/index.ts'
@@ -143,8 +143,8 @@ async function enrollDemo(
   const vendor = vendors[demo.vendor]
   if (connection === undefined || vendor === undefined) throw new Error(`no connection ${demo.id}`)
   const fields = Object.fromEntries(demo.enroll.map((name) => [name, credential[name]]))
-  const deadline = later(ports.clock.now(), 30)
-  await enroll({ connection, vendor, runId: randomUUID(), deadline }, fields, randomUUID(), ports)
+  const run = { connection, vendor, runId: randomUUID(), remainingSeconds: () => 30 }
+  await enroll(run, fields, randomUUID(), ports)
 }
 
 /** The schedule: every vendor's function at every tick, also while an earlier one is still at work. */

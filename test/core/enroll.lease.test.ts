@@ -14,9 +14,8 @@ describe('an enrollment that a store refuses', () => {
     ['the escrow', (ports: Ports) => ({ parameters: { ...ports.parameters, remove: refused } })],
   ])('at %s fails without keeping the lease: the next tick is at work', async (_where, without) => {
     const world = mdrWorld()
-    const { connection, vendor, ports, clock } = world
-    const deadline = new Date(clock.now().getTime() + 60_000)
-    const run = { connection, vendor, runId: 'enrollment-1', deadline }
+    const { connection, vendor, ports } = world
+    const run = { connection, vendor, runId: 'enrollment-1', remainingSeconds: () => 60 }
     const fields = { refreshToken: 'console-token-2' }
     const versionId = '00000000-0000-4000-8000-000000000002'
     const call = enroll(run, fields, versionId, { ...ports, ...without(ports) })

@@ -4,7 +4,7 @@ import { ConfigError } from '../../lib/core/errors.ts'
 import type { Vendor } from '../../lib/core/vendor.ts'
 import { kasperskyMdr } from '../../lib/vendors/kaspersky-mdr.ts'
 import { fakeMdr } from './fake-vendors.ts'
-import { start, world } from './world.ts'
+import { world } from './world.ts'
 
 const versionId = '00000000-0000-4000-8000-000000000002'
 
@@ -20,8 +20,7 @@ function packaged(prepare: Vendor['prepare']) {
     options: { clientId: 'tenant-1', url: 'https://mdr.example.com' },
   }
   const { ports, secrets, enrollment } = world(vendor, connection, (now) => fakeMdr(now, 't-1'))
-  const deadline = new Date(start.getTime() + 60_000)
-  const run = { connection, vendor, runId: 'enroll-1', deadline }
+  const run = { connection, vendor, runId: 'enroll-1', remainingSeconds: () => 60 }
   return {
     enroll: (fields: Record<string, unknown>) => enroll(run, fields, versionId, ports),
     stored: () => secrets.current(enrollment),

@@ -20,9 +20,8 @@ function deaf(world: World, isLost: (write: number) => boolean): Ports['ledger']
 }
 
 const open = (world: World, ledger: Ports['ledger'], runId = 'run-a') => {
-  const { connection, clock, ports } = world
-  const deadline = new Date(clock.now().getTime() + 300_000)
-  return openLedger({ connection, runId, deadline }, { ...ports, ledger })
+  const { connection, ports } = world
+  return openLedger({ connection, runId, remainingSeconds: () => 300 }, { ...ports, ledger })
 }
 
 describe('a write of the ledger whose answer was lost', () => {

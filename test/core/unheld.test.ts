@@ -90,8 +90,10 @@ describe('a secret that takes no more versions of tokens that are not held', () 
     }
     await invoke(through)
     expect(item().published?.where).toBe('mirror')
-    const deadline = new Date(clock.now().getTime() + 60_000)
-    await requestRotation({ connection, vendor, runId: 'person', deadline }, through)
+    await requestRotation(
+      { connection, vendor, runId: 'person', remainingSeconds: () => 60 },
+      through,
+    )
     for (let minute = 0; minute < 5; minute++) {
       await invoke(through)
       clock.advance(60)

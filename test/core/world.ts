@@ -48,9 +48,11 @@ export function world<V extends FakeVendor>(
   let runs = 0
   /** One scheduled invocation, by the function's five minutes. */
   const invoke = async (through: Ports = ports): Promise<Outcome | undefined> => {
-    const deadline = new Date(clock.now().getTime() + 300_000)
+    const end = clock.now().getTime() + 300_000
+    const remainingSeconds = () => (end - clock.now().getTime()) / 1000
     const newRunId = () => `run-${++runs}`
-    return (await tick({ vendor, connections: [connection], deadline, newRunId }, through))[0]
+    const connections = [connection]
+    return (await tick({ vendor, connections, remainingSeconds, newRunId }, through))[0]
   }
   return {
     clock,

@@ -506,9 +506,10 @@ async function run(options: Record<string, unknown> = {}) {
     async minutes(count: number) {
       const outcomes: Outcome[] = []
       for (let minute = 0; minute < count; minute++) {
-        const deadline = new Date(clock.now().getTime() + 300_000)
+        const end = clock.now().getTime() + 300_000
+        const remainingSeconds = () => (end - clock.now().getTime()) / 1000
         const newRunId = () => `run-${++runs}`
-        const only = { vendor: ciscoFtd, connections: [connection], deadline, newRunId }
+        const only = { vendor: ciscoFtd, connections: [connection], remainingSeconds, newRunId }
         outcomes.push(...(await tick(only, ports)))
         clock.advance(60)
       }
