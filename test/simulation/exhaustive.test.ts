@@ -7,8 +7,8 @@ const seconds = 1000
 const patience = 120 * seconds
 
 /** Those whose pairs take a few seconds; `npm run torture -- --exhaustive` plays all of them. */
-const quickPairs = ['cisco-ftd, retirement of the login', 'unheld-mint, first']
-const quickOverlaps = ['kaspersky-mdr, refresh', 'unheld-mint, renewal']
+const quickPairs = ['cisco-ftd, retirement of the login', 'code42-incydr, first mint']
+const quickOverlaps = ['kaspersky-mdr, refresh', 'code42-incydr, mint']
 
 const named = (titles: readonly string[]) =>
   everyScenario.filter(({ title }) => titles.includes(title))
