@@ -53,7 +53,7 @@ interface Process {
   /** The fence when it began to wait: a higher one tells that another run has gone ahead. */
   fence: number
   wake: () => void
-  /** It met no fault, and did not find the lease taken. */
+  /** It met no fault. */
   isWhole: boolean
   /** All that the stores had when it last looked: what comes later, it cannot know of. */
   seen: string
@@ -128,7 +128,9 @@ export async function inPlay(scenario: Scenario, plan: readonly Planned[]) {
     void world.invoke(through).then((outcome) => {
       if (process.state === 'dead') return
       process.state = 'ended'
-      if (process.isWhole && outcome?.outcome !== 'lease-held') wholeRuns++
+      // Whoever found the lease taken, or had to wait in doubt, has asked nothing of the vendor.
+      const hasAsked = outcome?.outcome !== 'lease-held' && outcome?.outcome !== 'blocked'
+      if (process.isWhole && hasAsked) wholeRuns++
     })
     await everything()
     return process
