@@ -147,6 +147,19 @@ describe('facts that a grant announces', () => {
     expect(await invoke()).toMatchObject({ outcome: 'rotated' })
     expect([fake.logins(), told()]).toEqual([1, []])
   })
+
+  test('are what makes the difference: a credential sent without any is refused for good, however late', async () => {
+    const { ports, clock, invoke, faults, calls, minutes } = mint()
+    faults.push(new GrantRefusedError('the key is locked', { reason: 'locked', status: 401 }))
+    const { connect } = ports
+    const outcome = await invoke({
+      ...ports,
+      connect: (...args) => asked(connect(...args), () => clock.advance(80)),
+    })
+    expect(outcome).toMatchObject({ outcome: 'blocked', cause: 'enrollment-required' })
+    await minutes(30)
+    expect(calls.length).toBe(1)
+  })
 })
 
 /** A client that tells of each grant just before it is requested. */
