@@ -147,6 +147,8 @@ export async function inPlay(scenario: Scenario, plan: readonly Planned[]) {
   function read() {
     const token = world.published()
     if (token === undefined || world.fake.isAlive(token) || isPastHelp(world, scenario)) return
+    // A vendor that answers a second sending with the end of all that it gave; counted as raced.
+    if (presented.raced() > 0 && takenBy(world).length === 0) return
     // A reader is served while the vendor answers at least once per margin; who is interrupted twice,
     // or came too late for a session, has not had that answer yet.
     const isExcused = wholeRuns === 0 && (plan.length > 1 || scenario.dead !== undefined)
@@ -238,6 +240,8 @@ function isPastHelp(world: AnyWorld, { restarts }: Scenario): boolean {
 function isAnnouncedTwice(world: AnyWorld): boolean {
   const { intent } = itemOf(world) ?? {}
   if (intent?.kind !== 'probe' || intent.refused) return false
+  // A version beside the one it was sent from shows that it was answered.
+  if (world.secrets.currentId(world.enrollment) !== intent.versionId) return false
   const isAnnounced = (token: string) =>
     fingerprint(world.connection.id, new Redacted(token)) === intent.token
   return takenBy(world).every(isAnnounced)
