@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { furtherScenarios, type Scenario, scenarios } from '../core/scenarios.ts'
+import { vendors } from '../../lib/vendors/index.ts'
+import { furtherScenarios, type Scenario, scenarios, vendorOf } from '../core/scenarios.ts'
 import { newTally, overlaps, singles, singlesAndPairs, type Tally } from './exhaustive.ts'
 
 const everyScenario = [...scenarios, ...furtherScenarios]
@@ -21,6 +22,10 @@ async function tallied(
   await enumerate(scenario, tally)
   return tally
 }
+
+test('every vendor of the table is interrupted', () => {
+  expect(new Set(scenarios.map(vendorOf))).toEqual(new Set(Object.keys(vendors)))
+})
 
 describe('nothing is lost, spent twice or told twice', () => {
   test.each(everyScenario)(
