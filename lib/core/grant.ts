@@ -71,13 +71,23 @@ async function grantSpendingNothing(
 ): Promise<Granted> {
   const call = callNow(context)
   const facts = grant.announces?.(call)
+  // What is announced, e.g. a one-time code, is good for a moment only.
+  const isLate = () =>
+    facts !== undefined && context.ports.clock.now() > later(call.now, call.timeoutSeconds)
   if (facts !== undefined && Object.keys(facts).length > 0) {
     await context.ledger.commit((item) => ({ ...item, facts: { ...item.facts, ...facts } }))
+  }
+  if (isLate()) {
+    throw new TransportError(
+      'this run stood still after it had announced what it would send; nothing was sent',
+      'no',
+    )
   }
   try {
     return { tokens: await grant.request(held.tokens, call) }
   } catch (error) {
-    if (!(error instanceof GrantRefusedError)) throw error
+    // Refused because it stood still on its way: that says nothing about the credential.
+    if (!(error instanceof GrantRefusedError) || isLate()) throw error
     await putOnRecord((item) => refusedGrant(item, grant.name, held.credentialId), context)
     return { error: describeError(error) }
   }

@@ -179,24 +179,38 @@ export function distrusted(
   return declared(caughtUp, intent)
 }
 
+interface HeldVersion {
+  readonly versionId: string
+  readonly tokens: HeldTokens
+}
+
 /** A pair is safe in Secrets Manager: whatever was in doubt is settled. */
-export function settled(
-  item: LedgerItem,
-  held: { readonly versionId: string; readonly tokens: HeldTokens },
-): LedgerItem {
+export function settled(item: LedgerItem, held: HeldVersion): LedgerItem {
   const { intent, refreshExpiresAt: _, ...rest } = item
-  const { refreshToken, refreshExpiresAt } = held.tokens
+  const { refreshExpiresAt } = held.tokens
   // A server that does not rotate refresh tokens hands the same one back: it may be sent again.
-  const isSame =
-    intent !== undefined &&
-    refreshToken !== undefined &&
-    intent.token === fingerprint(item.connection, refreshToken)
+  const isSame = isAnnounced(item, held)
   return {
     ...rest,
     versionId: held.versionId,
     ...(refreshExpiresAt === undefined ? {} : { refreshExpiresAt }),
-    spent: isSame ? item.spent.filter((known) => known !== intent.token) : item.spent,
+    spent: isSame ? item.spent.filter((known) => known !== intent?.token) : item.spent,
   }
+}
+
+/**
+ * Whether the token in doubt stands in a version that a run wrote beside the one it was sent from: its
+ * server handed it back, whoever of several runs it answered.
+ */
+export function isHandedBack(item: LedgerItem, held: HeldVersion & { fence?: number }): boolean {
+  const isLater = held.fence !== undefined && held.versionId !== item.intent?.versionId
+  return isLater && isAnnounced(item, held)
+}
+
+function isAnnounced({ connection, intent }: LedgerItem, { tokens }: HeldVersion): boolean {
+  const { refreshToken } = tokens
+  if (intent === undefined || refreshToken === undefined) return false
+  return intent.token === fingerprint(connection, refreshToken)
 }
 
 /** Ends a run: the lease is given up and the outcome written down. */

@@ -4,7 +4,7 @@ import { type Enrollment, enrollmentSecretId } from './documents.ts'
 import { ConfigError, LeaseHeldError, TokenAtRiskError } from './errors.ts'
 import { grant } from './grant.ts'
 import { openLedger } from './lease.ts'
-import { type LedgerItem, settled } from './ledger.ts'
+import { isHandedBack, type LedgerItem, settled } from './ledger.ts'
 import { persist, untilDeadline } from './persist.ts'
 import { type Held, type Publication, verifyAndPublish } from './publish.ts'
 import { escrowName, type Found, noticeLostLedger, readHeld } from './read-held.ts'
@@ -75,6 +75,7 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
       continue
     }
     const held = found.current
+    if (isHandedBack(ledger.item, held)) ledger.stage((item) => settled(item, held))
     await open.client?.close()
     const client = ports.connect(connection, vendor, held)
     open.client = client

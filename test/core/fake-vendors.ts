@@ -17,18 +17,22 @@ export interface FakeVendor {
   readonly faults: ('refuse' | 'lose' | 'error' | 'unreachable')[]
 }
 
-type Answer = Pick<HttpAnswer, 'status' | 'json'>
-const ok = (json: unknown): Answer => ({ status: 200, json })
-const no = (status: number): Answer => ({ status, json: { message: 'no', status_code: status } })
+export type Answer = Pick<HttpAnswer, 'status' | 'json'>
+export const ok = (json: unknown): Answer => ({ status: 200, json })
+export const no = (status: number): Answer => ({
+  status,
+  json: { message: 'no', status_code: status },
+})
 
-function transport(
+/** A connection to a fake: every call is over by microtasks alone, and grants meet the next fault. */
+export function transport(
   serve: (request: HttpRequest) => Answer,
   faults: FakeVendor['faults'],
+  isGrant = ({ method, url }: HttpRequest) => method === 'POST' && !url.endsWith('/count'),
 ): () => Http {
   return () => ({
     async request(request): Promise<HttpAnswer> {
-      const isGrant = request.method === 'POST' && !request.url.endsWith('/count')
-      const fault = isGrant ? faults.shift() : undefined
+      const fault = isGrant(request) ? faults.shift() : undefined
       if (fault === 'unreachable') throw new TransportError('could not reach the vendor', 'no')
       if (fault === 'error') return whole({ status: 503, json: undefined })
       if (fault === 'refuse') return whole(no(400))
@@ -41,10 +45,11 @@ function transport(
 }
 
 function whole(answer: Answer): HttpAnswer {
-  return { ...answer, contentType: 'application/json', headers: {}, text: '' }
+  const text = answer.json === undefined ? '' : JSON.stringify(answer.json)
+  return { ...answer, contentType: 'application/json', headers: {}, text }
 }
 
-function bearer(request: HttpRequest): string {
+export function bearer(request: HttpRequest): string {
   return (request.headers?.authorization ?? '').replace('Bearer ', '')
 }
 

@@ -61,6 +61,8 @@ export function memorySecrets(secretIds: readonly string[] = []) {
       of(secretId).versions.clear()
       of(secretId).labels.clear()
     },
+    /** The version that a reader without any delay finds. */
+    labelled: (secretId: string) => of(secretId).labels.get('AWSCURRENT'),
     label: (secretId: string, versionId: string) =>
       of(secretId).labels.set('AWSCURRENT', versionId),
     versions: (secretId: string) => [...of(secretId).versions.keys()],

@@ -11,7 +11,11 @@ async function boundaries({ prepare }: Scenario): Promise<readonly string[]> {
   return crossed
 }
 
-async function schedule({ prepare, restarts }: Scenario, at: number, fault: Fault) {
+async function schedule(
+  { prepare, restarts, repeats = false }: Scenario,
+  at: number,
+  fault: Fault,
+) {
   const world = await prepare()
   const before = world.published()
   const presentedBefore = new Set(world.fake.presented.keys())
@@ -30,7 +34,7 @@ async function schedule({ prepare, restarts }: Scenario, at: number, fault: Faul
     const token = world.published()
     if (token !== undefined && !world.fake.isAlive(token)) dead++
   }
-  return { world, before, isLost, dead, unrecoverable: isLost && !restarts }
+  return { world, before, isLost, dead, unrecoverable: isLost && !restarts && !repeats }
 }
 
 for (const scenario of scenarios) {

@@ -1,8 +1,12 @@
-import { mint } from './fake-mint.ts'
+import { oauth2Issuer } from './fake-oauth2.ts'
 import type { FakeVendor } from './fake-vendors.ts'
-import { ftdWorld, kscWorld, mdrWorld, type world } from './world.ts'
+import { kicsWorld } from './kics-world.ts'
+import { ftdWorld, incydrWorld, kscWorld, mdrWorld, oauth2World, type world } from './world.ts'
 
 export type AnyWorld = ReturnType<typeof world<FakeVendor>>
+
+// Longer than the lease of a run that died, so that its successor comes in time.
+const graceSeconds = 600
 
 /** A world brought to the moment before the run in question. */
 export interface Scenario {
@@ -10,6 +14,8 @@ export interface Scenario {
   readonly prepare: () => Promise<AnyWorld>
   /** Whether another grant restarts a chain whose pair was lost on the way. */
   readonly restarts: boolean
+  /** The vendor takes a spent token once more: a pair that one fault has lost comes back. */
+  readonly repeats?: boolean
   /** Ticks that consumers meet a token which had died before the run: whoever dies leaves a lease. */
   readonly dead?: number
   /** Minutes in which everything that was begun has shown its effect. Default 75: a token's hour, and more. */
@@ -68,12 +74,126 @@ export const scenarios: readonly Scenario[] = [
     restarts: true,
     minutes: 25,
   },
+  {
+    title: 'kics-for-networks, first rotation',
+    prepare: async () => kicsWorld(),
+    restarts: true,
+    minutes: 25,
+  },
+  {
+    title: 'kics-for-networks, refresh',
+    prepare: () => untilDue(kicsWorld(), 1),
+    restarts: true,
+    minutes: 25,
+  },
+  {
+    title: 'kics-for-networks, a refresh token that is no longer taken',
+    async prepare() {
+      const world = await untilDue(kicsWorld(), 1)
+      world.fake.forgetChains()
+      return world
+    },
+    restarts: true,
+    minutes: 25,
+  },
+  {
+    title: 'kics-for-networks, certificate alone',
+    prepare: () => untilDue(kicsWorld({ givesRefreshToken: false }), 1),
+    restarts: true,
+    minutes: 25,
+  },
+  {
+    title: 'code42-incydr, first mint',
+    prepare: async () => incydrWorld(),
+    restarts: true,
+    minutes: 25,
+  },
+  {
+    title: 'code42-incydr, mint',
+    prepare: () => untilDue(incydrWorld(), 1),
+    restarts: true,
+    minutes: 25,
+  },
+  {
+    title: 'code42-incydr, first user token',
+    prepare: async () => incydrWorld('user-token'),
+    restarts: true,
+    minutes: 40,
+  },
+  {
+    title: 'code42-incydr, user token',
+    prepare: () => untilDue(incydrWorld('user-token'), 1),
+    restarts: true,
+    minutes: 40,
+  },
+  {
+    title: 'code42-incydr, first refresh pair',
+    prepare: async () => incydrWorld('refresh-pair'),
+    restarts: false,
+    minutes: 40,
+  },
+  {
+    title: 'code42-incydr, refresh pair',
+    prepare: () => untilDue(incydrWorld('refresh-pair'), 1),
+    restarts: false,
+    minutes: 40,
+  },
+  ...oauth2Scenarios(),
 ]
 
-/** Scenarios of vendors that are none of the table's, and of what some vendor's options allow. */
+/** Each kind of authorization server, met for the first time and again when its token is due. */
+function oauth2Scenarios(): Scenario[] {
+  const grant = 'client_credentials'
+  const issuer = oauth2Issuer
+  const servers = [
+    { server: 'rotating', make: () => oauth2World(), restarts: false },
+    {
+      server: 'introspecting',
+      make: () => oauth2World({ introspects: true }, { issuer }),
+      restarts: false,
+    },
+    {
+      server: 'a grace for the same pair',
+      make: () => oauth2World({ grace: { seconds: graceSeconds, gives: 'same' } }),
+      restarts: false,
+      repeats: true,
+    },
+    {
+      server: 'a grace for a new pair',
+      make: () => oauth2World({ grace: { seconds: graceSeconds, gives: 'new' } }),
+      restarts: false,
+      repeats: true,
+    },
+    {
+      server: 'not rotating',
+      make: () => oauth2World({ rotates: false }),
+      restarts: false,
+    },
+    {
+      server: 'known not to rotate',
+      make: () => oauth2World({ rotates: false }, { rotatesRefreshToken: false }),
+      restarts: true,
+    },
+    {
+      server: 'client credentials',
+      make: () => oauth2World({}, { grant }),
+      restarts: true,
+    },
+    {
+      server: 'client credentials that are revoked',
+      make: () => oauth2World({}, { grant, issuer, revokeSuperseded: true }),
+      restarts: true,
+    },
+  ]
+  const minutes = 40
+  return servers.flatMap(({ server, make, ...rest }) => [
+    { title: `oauth2, ${server}, first`, prepare: async () => make(), minutes, ...rest },
+    { title: `oauth2, ${server}, again`, prepare: () => untilDue(make(), 1), minutes, ...rest },
+  ])
+}
+
+/** Scenarios of what no vendor of the table does: tell by introspection without a fact of its own. */
 export const furtherScenarios: readonly Scenario[] = [
-  { title: 'unheld-mint, first', prepare: async () => mint(), restarts: true },
-  { title: 'unheld-mint, renewal', prepare: () => untilDue(mint(), 9), restarts: true },
   {
     title: 'introspecting, first rotation',
     prepare: async () => introspecting(mdrWorld()),
@@ -93,7 +213,8 @@ export function vendorOf({ title }: Scenario): string {
 
 async function untilDue<W extends AnyWorld>(world: W, minutes: number): Promise<W> {
   await world.minutes(minutes)
-  while (world.clock.now() < world.item().dueAt) world.clock.advance(1)
+  const seconds = (world.item().dueAt.getTime() - world.clock.now().getTime()) / 1000
+  world.clock.advance(Math.max(0, Math.ceil(seconds)))
   return world
 }
 

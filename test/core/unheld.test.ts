@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { requestRotation } from '../../lib/core/enroll.ts'
 import { GrantRefusedError, TransportError } from '../../lib/core/errors.ts'
+import type { LedgerItem } from '../../lib/core/ledger.ts'
+import type { Grant, VendorClient } from '../../lib/core/vendor.ts'
 import { mint } from './fake-mint.ts'
 import { withQuota } from './quota.ts'
+import { incydrWorld } from './world.ts'
 
 describe('a secret that takes no more versions of tokens that are not held', () => {
   const full = () => {
@@ -111,7 +114,67 @@ describe('facts that a grant announces', () => {
     await invoke()
     expect(calls.map(({ known }) => known.step)).toEqual([undefined, '2026-01-01T00:00:00.000Z'])
   })
+
+  test('are worth nothing to a run that stood still after it had announced them: it sends nothing', async () => {
+    const { ports, clock, invoke, fake, told } = incydrWorld('user-token')
+    const { write } = ports.ledger
+    const slow = async (item: LedgerItem) => {
+      const written = await write(item)
+      if (item.facts.totpStep !== undefined) clock.advance(120)
+      return written
+    }
+    const sent: string[] = []
+    const { connect } = ports
+    const outcome = await invoke({
+      ...ports,
+      ledger: { ...ports.ledger, write: slow },
+      connect: (...args) => asked(connect(...args), (name) => sent.push(name)),
+    })
+    expect(outcome).toMatchObject({ outcome: 'failed' })
+    expect(sent).toEqual([])
+    clock.advance(60)
+    expect(await invoke()).toMatchObject({ outcome: 'rotated' })
+    expect([fake.logins(), told()]).toEqual([1, []])
+  })
+
+  test('and sent too late are refused for that, and not for the credential', async () => {
+    const { ports, clock, invoke, fake, told } = incydrWorld('user-token')
+    const { connect } = ports
+    const outcome = await invoke({
+      ...ports,
+      connect: (...args) => asked(connect(...args), () => clock.advance(120)),
+    })
+    expect(outcome).toMatchObject({ outcome: 'failed', error: { code: 'ERR_GRANT_REFUSED' } })
+    clock.advance(60)
+    expect(await invoke()).toMatchObject({ outcome: 'rotated' })
+    expect([fake.logins(), told()]).toEqual([1, []])
+  })
+
+  test('are what makes the difference: a credential sent without any is refused for good, however late', async () => {
+    const { ports, clock, invoke, faults, calls, minutes } = mint()
+    faults.push(new GrantRefusedError('the key is locked', { reason: 'locked', status: 401 }))
+    const { connect } = ports
+    const outcome = await invoke({
+      ...ports,
+      connect: (...args) => asked(connect(...args), () => clock.advance(80)),
+    })
+    expect(outcome).toMatchObject({ outcome: 'blocked', cause: 'enrollment-required' })
+    await minutes(30)
+    expect(calls.length).toBe(1)
+  })
 })
+
+/** A client that tells of each grant just before it is requested. */
+function asked(client: VendorClient, tell: (name: string) => void): VendorClient {
+  const grants = client.grants.map((grant): Grant => {
+    const request: Grant['request'] = (...args) => {
+      tell(grant.name)
+      return grant.request(...args)
+    }
+    return { ...grant, request }
+  })
+  return { ...client, grants }
+}
 
 test('a person is told what the vendor said when it refused the credential', async () => {
   const { invoke, faults, events, minutes, calls, told } = mint()

@@ -6,9 +6,13 @@ import type { Ports } from '../../lib/core/run.ts'
 import { tick } from '../../lib/core/tick.ts'
 import type { Vendor } from '../../lib/core/vendor.ts'
 import { ciscoFtd } from '../../lib/vendors/cisco-ftd.ts'
+import { code42Incydr } from '../../lib/vendors/code42-incydr.ts'
 import { kasperskyMdr } from '../../lib/vendors/kaspersky-mdr.ts'
 import { kasperskySecurityCenter } from '../../lib/vendors/kaspersky-security-center.ts'
+import { oauth2 } from '../../lib/vendors/oauth2.ts'
+import { fakeIncydr, incydrCredential } from './fake-incydr.ts'
 import { fakeKsc } from './fake-ksc.ts'
+import { fakeOauth2, type Oauth2Behaviour, oauth2Client, oauth2Issuer } from './fake-oauth2.ts'
 import { type FakeVendor, fakeFtd, fakeMdr } from './fake-vendors.ts'
 import {
   manualClock,
@@ -123,5 +127,58 @@ export function kscWorld(options: Record<string, unknown> = {}) {
   }
   const made = world(kasperskySecurityCenter, connection, (now) => fakeKsc(now))
   made.enroll({ username: 'openapi', password: 'made-up-1' })
+  return made
+}
+
+/** One of the three ways in, with what the console gives for it. */
+export function incydrWorld(flow: 'api-client' | 'user-token' | 'refresh-pair' = 'api-client') {
+  const { enrolled, options } = incydrFlows[flow]
+  const connection = {
+    id: 'incydr-soc',
+    vendor: 'code42-incydr',
+    options: { flow, url: 'https://api.example.com', ...options },
+  }
+  const { refreshToken } = enrolled
+  const made = world(code42Incydr, connection, (now) => fakeIncydr(now, refreshToken))
+  made.enroll(enrolled)
+  return made
+}
+
+interface IncydrFlow {
+  readonly enrolled: Readonly<Record<string, string>>
+  readonly options: object
+}
+const incydrFlows: Readonly<Record<'api-client' | 'user-token' | 'refresh-pair', IncydrFlow>> = {
+  'api-client': { enrolled: incydrCredential.client, options: {} },
+  'user-token': {
+    enrolled: incydrCredential.account,
+    options: { consoleUrl: 'https://console.example.com' },
+  },
+  'refresh-pair': {
+    enrolled: { refreshToken: 'refresh-0.' },
+    options: { refreshUrl: 'https://refresh.example.com/v1/refresh-token' },
+  },
+}
+
+/** A server that behaves so, and a connection that knows of it what its options say. */
+export function oauth2World(
+  behaviour: Oauth2Behaviour = {},
+  options: Record<string, unknown> = {},
+) {
+  const connection = {
+    id: 'soc-api',
+    vendor: 'oauth2',
+    options: {
+      grant: 'refresh_token',
+      clientId: oauth2Client.clientId,
+      verifyUrl: 'https://api.example.com/me',
+      ...(options.issuer === undefined ? { tokenEndpoint: `${oauth2Issuer}/token` } : {}),
+      ...options,
+    },
+  }
+  const { clientSecret } = oauth2Client
+  const chain = options.grant === 'client_credentials' ? {} : { refreshToken: 'refresh-0.' }
+  const made = world(oauth2, connection, (now) => fakeOauth2(now, chain.refreshToken, behaviour))
+  made.enroll({ clientSecret, ...chain })
   return made
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { furtherScenarios, type Scenario, scenarios } from '../core/scenarios.ts'
+import { vendors } from '../../lib/vendors/index.ts'
+import { furtherScenarios, type Scenario, scenarios, vendorOf } from '../core/scenarios.ts'
 import { newTally, overlaps, singles, singlesAndPairs, type Tally } from './exhaustive.ts'
 
 const everyScenario = [...scenarios, ...furtherScenarios]
@@ -7,8 +8,8 @@ const seconds = 1000
 const patience = 120 * seconds
 
 /** Those whose pairs take a few seconds; `npm run torture -- --exhaustive` plays all of them. */
-const quickPairs = ['cisco-ftd, retirement of the login', 'unheld-mint, first']
-const quickOverlaps = ['kaspersky-mdr, refresh', 'unheld-mint, renewal']
+const quickPairs = ['cisco-ftd, retirement of the login', 'code42-incydr, first mint']
+const quickOverlaps = ['kaspersky-mdr, refresh', 'code42-incydr, mint']
 
 const named = (titles: readonly string[]) =>
   everyScenario.filter(({ title }) => titles.includes(title))
@@ -21,6 +22,10 @@ async function tallied(
   await enumerate(scenario, tally)
   return tally
 }
+
+test('every vendor of the table is interrupted', () => {
+  expect(new Set(scenarios.map(vendorOf))).toEqual(new Set(Object.keys(vendors)))
+})
 
 describe('nothing is lost, spent twice or told twice', () => {
   test.each(everyScenario)(

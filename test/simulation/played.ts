@@ -53,7 +53,7 @@ interface Process {
   /** The fence when it began to wait: a higher one tells that another run has gone ahead. */
   fence: number
   wake: () => void
-  /** It met no fault, and did not find the lease taken. */
+  /** It met no fault. */
   isWhole: boolean
   /** All that the stores had when it last looked: what comes later, it cannot know of. */
   seen: string
@@ -128,7 +128,9 @@ export async function inPlay(scenario: Scenario, plan: readonly Planned[]) {
     void world.invoke(through).then((outcome) => {
       if (process.state === 'dead') return
       process.state = 'ended'
-      if (process.isWhole && outcome?.outcome !== 'lease-held') wholeRuns++
+      // Whoever found the lease taken, or had to wait in doubt, has asked nothing of the vendor.
+      const hasAsked = outcome?.outcome !== 'lease-held' && outcome?.outcome !== 'blocked'
+      if (process.isWhole && hasAsked) wholeRuns++
     })
     await everything()
     return process
@@ -145,6 +147,8 @@ export async function inPlay(scenario: Scenario, plan: readonly Planned[]) {
   function read() {
     const token = world.published()
     if (token === undefined || world.fake.isAlive(token) || isPastHelp(world, scenario)) return
+    // A vendor that answers a second sending with the end of all that it gave; counted as raced.
+    if (presented.raced() > 0 && takenBy(world).length === 0) return
     // A reader is served while the vendor answers at least once per margin; who is interrupted twice,
     // or came too late for a session, has not had that answer yet.
     const isExcused = wholeRuns === 0 && (plan.length > 1 || scenario.dead !== undefined)
@@ -236,6 +240,8 @@ function isPastHelp(world: AnyWorld, { restarts }: Scenario): boolean {
 function isAnnouncedTwice(world: AnyWorld): boolean {
   const { intent } = itemOf(world) ?? {}
   if (intent?.kind !== 'probe' || intent.refused) return false
+  // A version beside the one it was sent from shows that it was answered.
+  if (world.secrets.labelled(world.enrollment) !== intent.versionId) return false
   const isAnnounced = (token: string) =>
     fingerprint(world.connection.id, new Redacted(token)) === intent.token
   return takenBy(world).every(isAnnounced)
