@@ -184,8 +184,12 @@ interface HeldVersion {
   readonly tokens: HeldTokens
 }
 
-/** A pair is safe in Secrets Manager: whatever was in doubt is settled. */
+/**
+ * A pair is safe in Secrets Manager: whatever was in doubt is settled, unless this is the very version
+ * whose token is in doubt, put back in its place.
+ */
 export function settled(item: LedgerItem, held: HeldVersion): LedgerItem {
+  if (held.versionId === item.intent?.versionId) return item
   const { intent, refreshExpiresAt: _, ...rest } = item
   const { refreshExpiresAt } = held.tokens
   // A server that does not rotate refresh tokens hands the same one back: it may be sent again.

@@ -77,17 +77,27 @@ export async function readHeld(
   const byHand = current.fence === undefined
   if (byHand && !isSent(current.tokens)) return { current, tip, newest: { in: 'current' } }
 
+  const issuedAt = ({ tokens }: Enrollment) => tokens.issuedAt?.getTime() ?? 0
+  const isInDoubt = ({ versionId, tokens }: Enrollment) =>
+    item.intent?.refused === false && item.intent.versionId === versionId && isSent(tokens)
+  // What is in doubt may still turn out to be good. A person who restores an older version meanwhile
+  // has put back what is used up for certain.
+  const isPutAside = (enrollment: Enrollment) =>
+    !byHand && isInDoubt(enrollment) && issuedAt(enrollment) > issuedAt(current)
+
   let newest: Found['newest'] = { in: 'current' }
-  let newestAt = isSent(current.tokens)
-    ? Number.NEGATIVE_INFINITY
-    : (current.tokens.issuedAt?.getTime() ?? 0)
+  let newestAt =
+    isSent(current.tokens) && !isInDoubt(current) ? Number.NEGATIVE_INFINITY : issuedAt(current)
   for (const candidate of [
     ...successors.map((enrollment) => ({ in: 'version' as const, enrollment, tip })),
     ...elsewhere.flat(),
     ...(escrowed === undefined ? [] : [{ in: 'escrow' as const, escrowed }]),
   ]) {
     const { tokens } = candidate.in === 'version' ? candidate.enrollment : candidate.escrowed
-    if (!isTokenSet(tokens) || isSent(tokens)) continue
+    if (!isTokenSet(tokens)) continue
+    const counts =
+      !isSent(tokens) || (candidate.in === 'version' && isPutAside(candidate.enrollment))
+    if (!counts) continue
     if (tokens.issuedAt.getTime() > newestAt) {
       newest = candidate
       newestAt = tokens.issuedAt.getTime()

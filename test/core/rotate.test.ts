@@ -515,6 +515,20 @@ describe('people at work on the same secret', () => {
     expect(world.fake.isAlive(world.published() ?? '')).toBe(true)
   })
 
+  test('restoring an old version while an answer is missing leaves the token in doubt its chance', async () => {
+    const world = mdrWorld()
+    const first = world.secrets.labelled(world.enrollment) ?? ''
+    await world.minutes(44)
+    world.clock.advance(60)
+    world.fake.faults.push('error')
+    expect(await world.invoke()).toMatchObject({ cause: 'token-at-risk' })
+    world.secrets.label(world.enrollment, first)
+    await world.minutes(20)
+    expect(world.told()).toEqual(['token-at-risk', 'Token Recovered'])
+    expect(world.secrets.current(world.enrollment)?.refreshToken).toBe(world.fake.tip())
+    expect(world.repeated()).toBe(0)
+  })
+
   test('deleting the ledger item costs freshness at most, and no token twice', async () => {
     const world = mdrWorld()
     await world.minutes(100)

@@ -1,0 +1,264 @@
+import type { Connection } from '../../lib/core/connection.ts'
+import { consumerSecretId, enrollmentSecretId } from '../../lib/core/documents.ts'
+import type { RotatorEvent } from '../../lib/core/events.ts'
+import { fingerprint } from '../../lib/core/ledger.ts'
+import { mirrorName } from '../../lib/core/publish.ts'
+import { escrowName } from '../../lib/core/read-held.ts'
+import { Redacted } from '../../lib/core/redacted.ts'
+import { defaultTimings, nearlyOutAt, renewAt } from '../../lib/core/renewal.ts'
+import type { SimulatedCloud } from './cloud.ts'
+import type { Settled, Species } from './subjects.ts'
+import type { Instant, Timeline } from './timeline.ts'
+
+/** What must not happen; each is to be 0. */
+export const lossNames = [
+  'doubleSpends',
+  'lostPairs',
+  'staleReads',
+  'falseDead',
+  'duplicatePages',
+  'unrecovered',
+  'leaks',
+] as const
+export type Loss = (typeof lossNames)[number]
+
+/** One connection of a world, with all that judges it. */
+export interface Subject extends Settled {
+  readonly connection: Connection
+  readonly species: Species
+}
+
+/** What consumers are served with, as they can tell. */
+interface Served {
+  readonly token: string
+  readonly issuedAt: Date
+  readonly expiresAt: Date | null
+}
+
+// Longer than the lease of a run that died, a back-off after it, and two ticks.
+const aftermathMs = 30 * 60_000
+const leaseMs = 360_000
+
+/** Watches one connection, and tells of every breach of the design's invariants at the moment it is made. */
+export class Judge {
+  spends = 0
+  readonly subject: Subject
+  private readonly cloud: SimulatedCloud
+  private readonly timeline: Timeline
+  private readonly breach: (loss: Loss, why: string) => void
+  private readonly enrollmentId: string
+  private readonly consumerId: string
+  /** Ledger items that a person deleted: with each of them goes the record of one sending. */
+  private deletedItems = 0
+  private told = new Map<string, string>()
+  private deadSince: Instant | undefined
+  private servedVersion: string | undefined
+  private servedNow: Served | undefined
+  /** When the last undisturbed run began that got to work. */
+  private wholeRunAt: Instant = 0
+  private staleToken: string | undefined
+
+  constructor(
+    subject: Subject,
+    world: {
+      cloud: SimulatedCloud
+      timeline: Timeline
+      breach: (loss: Loss, why: string) => void
+    },
+  ) {
+    this.subject = subject
+    this.cloud = world.cloud
+    this.timeline = world.timeline
+    this.breach = world.breach
+    this.enrollmentId = enrollmentSecretId(subject.connection.id)
+    this.consumerId = consumerSecretId(subject.connection.id)
+    this.watchPresentations()
+  }
+
+  /** Invariant 1: no token twice, except the one probe of a token whose pair is nowhere. */
+  private watchPresentations() {
+    const { presented } = this.subject.fake
+    const set = presented.set.bind(presented)
+    presented.set = (token, times) => {
+      this.spends++
+      if (times > 1) this.oneSpend(times)
+      return set(token, times)
+    }
+  }
+
+  private oneSpend(times: number) {
+    if (times === 2 && !this.isStored()) return
+    if (this.deletedItems-- > 0) return
+    this.breach('doubleSpends', `a refresh token is presented for the ${times}. time`)
+  }
+
+  /** Invariant 2, in the end: what some store has of the vendor's is what the connection holds. */
+  noPairLost() {
+    if (!this.holds() && this.isStored()) {
+      this.breach('lostPairs', 'a pair that the vendor takes is stored, and not held')
+    }
+  }
+
+  /**
+   * Invariant 3, as a consumer reads. Excused is who had no chance: no undisturbed run since the token
+   * was due, and trouble within the time that a lease and a back-off may take.
+   */
+  freshOrRefused(lastTroubleAt: Instant) {
+    const now = this.timeline.now()
+    const served = this.served()
+    if (served === undefined || this.isPastHelp()) {
+      this.deadSince = undefined
+      return
+    }
+    if (!this.subject.fake.isAlive(served.token)) {
+      this.deadSince ??= now
+      const hadChance = this.wholeRunAt > this.deadSince || now - lastTroubleAt > aftermathMs
+      if (hadChance) this.stale(served, 'a consumer reads a token that the vendor refuses')
+      return
+    }
+    this.deadSince = undefined
+    const { issuedAt, expiresAt } = served
+    if (expiresAt === null || now < nearlyOutAt(served, defaultTimings).getTime()) return
+    if (this.item()?.intent !== undefined) return
+    const due = renewAt(this.subject.connection, { issuedAt, expiresAt }, defaultTimings).getTime()
+    if (this.wholeRunAt > due + leaseMs || lastTroubleAt < due - leaseMs) {
+      this.stale(served, 'a consumer reads a token with less than half of its margin left')
+    }
+  }
+
+  private stale({ token }: Served, why: string) {
+    if (this.staleToken === token) return
+    this.staleToken = token
+    this.breach('staleReads', why)
+  }
+
+  /** Invariants 4 and 6, as somebody is told. @returns whether a new enrollment is indeed what is needed */
+  hears({ type, idempotencyKey, detail }: RotatorEvent): boolean {
+    if (type === 'Token Recovered') this.told = new Map()
+    if (detail.cause === undefined) return false
+    const known = this.told.get(detail.cause)
+    // Under the same key it is the same message, delivered again.
+    if (known === idempotencyKey) return false
+    if (known !== undefined) this.breach('duplicatePages', `told again: ${detail.cause}`)
+    this.told.set(detail.cause, idempotencyKey)
+    if (detail.cause !== 'enrollment-required') return false
+    if (!this.isHopeless()) {
+      this.breach('falseDead', 'a person is asked to enroll what is not dead')
+      return false
+    }
+    return true
+  }
+
+  /** Invariant 5: what others may look at holds nothing of what is held. */
+  noSecretLeaves(sinks: string) {
+    for (const { text } of this.cloud.secret(this.enrollmentId).versions.values()) {
+      const { refreshToken, accessToken, password, clientSecret } = JSON.parse(text)
+      for (const value of [refreshToken, accessToken, password, clientSecret]) {
+        if (value !== undefined && sinks.includes(value)) {
+          return this.breach('leaks', 'a credential stands where others look')
+        }
+      }
+    }
+  }
+
+  /** Invariant 7: whether consumers and the rotator have what the vendor takes, and nobody waits for anything. */
+  isWell(): boolean {
+    const item = this.item()
+    if (item === undefined || item.incident !== undefined || item.intent !== undefined) return false
+    const served = this.served()
+    return served !== undefined && this.subject.fake.isAlive(served.token) && this.holds()
+  }
+
+  /** Whether a reader is served by a living token at least; a doubt may still be open. */
+  isServed(): boolean {
+    const served = this.served()
+    return served !== undefined && this.subject.fake.isAlive(served.token)
+  }
+
+  /** What cannot be had: the vendor's pair is nowhere, nothing else restarts the chain, and a person knows. */
+  isPastHelp(): boolean {
+    const told = this.item()?.incident?.told ?? []
+    return told.includes('enrollment-required') && this.isHopeless()
+  }
+
+  worked(startedAt: Instant, isDisturbed: boolean) {
+    if (!isDisturbed) this.wholeRunAt = startedAt
+  }
+
+  ledgerItemDeleted() {
+    this.deletedItems++
+    // With the record goes what was told: it is news again.
+    this.told = new Map()
+  }
+
+  item() {
+    return this.cloud.items.get(this.subject.connection.id)
+  }
+
+  private isHopeless(): boolean {
+    return !this.subject.species.restarts && (!this.isStored() || this.isAnnouncedTwice())
+  }
+
+  /**
+   * A run that dies between announcing a token and sending it leaves the same record as one that dies
+   * after sending it; if that happens to the one repetition too, nobody can tell that it is unspent.
+   */
+  private isAnnouncedTwice(): boolean {
+    const { intent, connection = '' } = this.item() ?? {}
+    if (intent?.kind !== 'probe' || intent.refused) return false
+    return this.taken().every(
+      (token) => fingerprint(connection, new Redacted(token)) === intent.token,
+    )
+  }
+
+  private taken(): readonly string[] {
+    const { fake } = this.subject
+    const tip = fake.tip()
+    return fake.taken?.() ?? (tip === undefined ? [] : [tip])
+  }
+
+  /** Whether any store has a refresh token that the vendor would take. */
+  private isStored(): boolean {
+    const taken = this.taken()
+    if (taken.length === 0) return false
+    const escrowed = this.cloud.parameters.get(escrowName(this.subject.connection.id)) ?? ''
+    if (taken.some((token) => escrowed.includes(token))) return true
+    for (const { text } of this.cloud.secret(this.enrollmentId).versions.values()) {
+      if (taken.some((token) => text.includes(token))) return true
+    }
+    return false
+  }
+
+  private holds(): boolean {
+    const { refreshToken } = JSON.parse(this.current(this.enrollmentId) ?? '{}')
+    return refreshToken === this.subject.fake.tip() || this.taken().includes(refreshToken)
+  }
+
+  private current(secretId: string): string | undefined {
+    const secret = this.cloud.secret(secretId)
+    return secret.versions.get(secret.current.at(-1)?.id ?? '')?.text
+  }
+
+  /** The secret or, if that is older, its mirror. */
+  private served(): Served | undefined {
+    const id = this.cloud.secret(this.consumerId).current.at(-1)?.id
+    const mirror = this.cloud.parameters.get(mirrorName(this.subject.connection.id))
+    const version = `${id} ${mirror?.length ?? 0} ${mirror?.slice(-40) ?? ''}`
+    if (version === this.servedVersion) return this.servedNow
+    this.servedVersion = version
+    const read = [readServed(this.current(this.consumerId)), readServed(mirror)]
+    const [one, other] = read
+    this.servedNow =
+      one !== undefined && other !== undefined && other.issuedAt > one.issuedAt
+        ? other
+        : (one ?? other)
+    return this.servedNow
+  }
+}
+
+function readServed(text: string | undefined): Served | undefined {
+  if (text === undefined) return undefined
+  const { access_token: token, issued_at, expires_at } = JSON.parse(text)
+  const expiresAt = expires_at === null ? null : new Date(expires_at)
+  return token === undefined ? undefined : { token, issuedAt: new Date(issued_at), expiresAt }
+}
