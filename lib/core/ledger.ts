@@ -179,6 +179,13 @@ export function distrusted(
   return declared(caughtUp, intent)
 }
 
+/** A token in doubt is written into another version: it is in doubt there. */
+export function doubtMoved(item: LedgerItem, from: string, to: string): LedgerItem {
+  const { intent } = item
+  if (intent === undefined || intent.versionId !== from) return item
+  return { ...item, intent: { ...intent, versionId: to } }
+}
+
 interface HeldVersion {
   readonly versionId: string
   readonly tokens: HeldTokens
@@ -189,7 +196,7 @@ interface HeldVersion {
  * whose token is in doubt, put back in its place.
  */
 export function settled(item: LedgerItem, held: HeldVersion): LedgerItem {
-  if (held.versionId === item.intent?.versionId) return item
+  if (held.versionId === item.intent?.versionId) return { ...item, versionId: held.versionId }
   const { intent, refreshExpiresAt: _, ...rest } = item
   const { refreshExpiresAt } = held.tokens
   // A server that does not rotate refresh tokens hands the same one back: it may be sent again.

@@ -83,7 +83,7 @@ export async function readHeld(
   // What is in doubt may still turn out to be good. A person who restores an older version meanwhile
   // has put back what is used up for certain.
   const isPutAside = (enrollment: Enrollment) =>
-    !byHand && isInDoubt(enrollment) && issuedAt(enrollment) > issuedAt(current)
+    isInDoubt(enrollment) && issuedAt(enrollment) > issuedAt(current)
 
   let newest: Found['newest'] = { in: 'current' }
   let newestAt =

@@ -118,9 +118,10 @@ function retryTime(item: LedgerItem, { cause }: Ending, now: Date, timings: Timi
   return earliest(byBackoff, later(now, (end.getTime() - now.getTime()) / 4000)) ?? byBackoff
 }
 
-/** Whether an incident is over: consumers read a proven token, and from the secret itself. */
-function isWell({ outcome }: Ending, { published }: LedgerItem): boolean {
-  return outcome !== 'unenrolled' && published?.where !== 'mirror' && published?.proven !== false
+/** Whether an incident is over: nothing is in doubt, and consumers read a proven token from the secret itself. */
+function isWell({ outcome }: Ending, { published, intent }: LedgerItem): boolean {
+  const isProven = published?.where !== 'mirror' && published?.proven !== false
+  return outcome !== 'unenrolled' && intent === undefined && isProven
 }
 
 /** Tells of a certificate's end once for each of its thresholds. Not an incident: the token works. */

@@ -4,7 +4,7 @@ import { type Enrollment, enrollmentSecretId } from './documents.ts'
 import { ConfigError, LeaseHeldError, TokenAtRiskError } from './errors.ts'
 import { grant } from './grant.ts'
 import { openLedger } from './lease.ts'
-import { isHandedBack, type LedgerItem, settled } from './ledger.ts'
+import { doubtMoved, isHandedBack, type LedgerItem, settled } from './ledger.ts'
 import { persist, untilDeadline } from './persist.ts'
 import { type Held, type Publication, verifyAndPublish } from './publish.ts'
 import { escrowName, type Found, noticeLostLedger, readHeld } from './read-held.ts'
@@ -178,6 +178,10 @@ async function adopt(found: Found, context: Context): Promise<Found | undefined>
   // The current version was edited by a person, or the pair stands in the escrow: a new version is
   // written, with their credentials and this pair.
   const { tokens, superseded } = newest.in === 'version' ? newest.enrollment : newest.escrowed
+  if (newest.in === 'version') {
+    const { versionId } = newest.enrollment
+    context.ledger.stage((item) => doubtMoved(item, versionId, successorId(found.tip)))
+  }
   return keep(tokens as TokenSet, superseded, found, context)
 }
 
