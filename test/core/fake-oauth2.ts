@@ -175,8 +175,11 @@ export function fakeOauth2(
     taken: () => [...refreshTokens.keys()].filter(isTaken),
     isAlive: access.isAlive,
     logins: () => 0,
-    /** A person authorizes anew: another family begins with this token. */
-    authorize: (token: string) => addRefresh(token, ++grants),
+    /** A person authorizes anew: another family begins with this token, and the former ones end. */
+    authorize(token: string) {
+      refreshTokens.clear()
+      addRefresh(token, ++grants)
+    },
   }
 }
 
