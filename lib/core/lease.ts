@@ -56,8 +56,18 @@ export async function openLedger(
       item = change(item)
     },
     async commit(change = (unchanged) => unchanged) {
-      const next = revised(change(item))
-      if ((await ledger.write(next)) === 'conflict') {
+      const changed = change(item)
+      let next = revised(changed)
+      let answer = await ledger.write(next)
+      if (answer === 'conflict') {
+        // What stands there may be a write of this run that was never acknowledged: then it follows that.
+        const stored = await ledger.read(connection.vendor, connection.id)
+        if (stored?.writer.startsWith(`${runId}#`)) {
+          next = revised({ ...changed, revision: stored.revision })
+          answer = await ledger.write(next)
+        }
+      }
+      if (answer === 'conflict') {
         throw new LeaseHeldError('another run has taken over the lease; this one stops here')
       }
       item = next
