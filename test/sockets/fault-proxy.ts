@@ -44,6 +44,7 @@ export interface FaultProxyOptions {
 
 export interface FaultProxy {
   readonly url: string
+  /** Cuts the clients off, and waits for what the server is still doing. */
   close(): Promise<void>
 }
 
@@ -60,6 +61,7 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   const { certificate, fault: choose, dripMilliseconds = 1000 } = options
   const upstream = new URL(options.upstream)
   const wires = new Map<number, Socket>()
+  const underWay = new Set<Promise<void>>()
 
   async function pass(message: IncomingMessage, agent: HttpAgent): Promise<void> {
     const secure = message.socket
@@ -98,7 +100,10 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   const listener = (message: IncomingMessage) => {
     const line = lineOf(message.socket)
     // A client that goes away in mid-request has asked nothing.
-    line.last = pass(message, line.agent).catch(() => void message.socket.destroy())
+    const passing = pass(message, line.agent).catch(() => void message.socket.destroy())
+    line.last = passing
+    underWay.add(passing)
+    void passing.then(() => underWay.delete(passing))
   }
   const server =
     certificate === undefined
@@ -133,6 +138,7 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
       front.close()
       for (const socket of wires.values()) socket.destroy()
       await closed
+      await Promise.all(underWay)
     },
   }
 }
