@@ -44,8 +44,8 @@ const functionSeconds = 12
 /** Exchanges of which one is spoilt. */
 const faultEvery = 100
 /** Exchanges with vendors and AWS that a process lives to see, and how long it waits for them. */
-const mostExchanges = 60
-const longestLifeSeconds = 2
+const mostExchanges = 150
+const longestLifeSeconds = 3
 /** Rotations asked for between two kills, so that there is always work. */
 const requests = 4
 /** A person does not look at every moment. */

@@ -10,7 +10,7 @@ import { compressed } from '../../lib/local/local-mode.ts'
 export function shortTimings(speed: number, patienceSeconds: number): Timings {
   return {
     ...compressed(defaultTimings, speed),
-    leaseSeconds: 4,
+    leaseSeconds: 3,
     leaseGraceSeconds: 0.3,
     persistReserveSeconds: 1,
     spendingPatienceSeconds: 1,
