@@ -149,15 +149,21 @@ async function exchange(line: Line, url: URL, call: HttpRequest): Promise<HttpAn
   }
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > bodyLimitBytes) {
-      answer.body.destroy()
-      throw new ResponseError(`${name} at ${host} sent more than ${bodyLimitBytes} bytes`, {
-        status: answer.statusCode,
-      })
+  try {
+    for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+      size += chunk.length
+      if (size > bodyLimitBytes) {
+        answer.body.destroy()
+        throw new ResponseError(`${name} at ${host} sent more than ${bodyLimitBytes} bytes`, {
+          status: answer.statusCode,
+        })
+      }
+      chunks.push(chunk)
     }
-    chunks.push(chunk)
+  } catch (error) {
+    // A wrong Content-Length, or an end that never comes, is no reason to throw a token pair away: a JSON
+    // object whose last brace is there cannot go on.
+    if (isRotatorError(error) || !isWholeObject(chunks)) throw error
   }
   const text = Buffer.concat(chunks).toString('utf8')
   return {
@@ -177,6 +183,11 @@ function bodyOf({ json, form, body }: HttpRequest): { body?: string; contentType
     return { body: text, contentType: 'application/x-www-form-urlencoded' }
   }
   return body === undefined ? {} : { body }
+}
+
+function isWholeObject(chunks: readonly Buffer[]): boolean {
+  const json = parse(Buffer.concat(chunks).toString('utf8'))
+  return typeof json === 'object' && json !== null
 }
 
 function parse(text: string): unknown {

@@ -1,5 +1,5 @@
 import { type ArgsDef, parseArgs } from 'citty'
-import { choiceOption, refuseUndeclared, UsageError } from '../lib/cli/arguments.ts'
+import { choiceOption, numberOption, refuseUndeclared, UsageError } from '../lib/cli/arguments.ts'
 import { furtherScenarios, type Scenario, scenarios, vendorOf } from '../test/core/scenarios.ts'
 import {
   lossNames,
@@ -16,11 +16,15 @@ const failuresShown = 20
 const declared = {
   exhaustive: { type: 'boolean', default: false, description: 'every fault at every boundary' },
   vendor: { type: 'string', valueHint: 'id', description: `one of ${vendors.join(', ')}` },
+  sockets: { type: 'boolean', default: false, description: 'kill the functions under load' },
+  kills: { type: 'string', default: '200', valueHint: 'n', description: 'how often' },
+  seed: { type: 'string', default: '1', valueHint: 'text', description: 'when to kill' },
   json: { type: 'boolean', default: false, description: 'one line of JSON instead of a table' },
 } as const satisfies ArgsDef
 
 // `npm run torture -- --exhaustive`: interrupts the shipped engine at every boundary in every way, alone
-// and in pairs, and lets two runs meet at every two boundaries. Status 1: something was lost.
+// and in pairs, and lets two runs meet at every two boundaries. `--sockets`: kills the shipped functions
+// at random instants. Status 1: something was lost.
 try {
   process.exitCode = await torture(process.argv.slice(2))
 } catch (error) {
@@ -31,8 +35,16 @@ try {
 
 async function torture(rawArgs: string[]): Promise<number> {
   refuseUndeclared(rawArgs, declared)
-  const { exhaustive, vendor, json } = parseArgs<typeof declared>(rawArgs, declared)
-  if (!exhaustive) throw new UsageError('nothing to do; allowed: --exhaustive')
+  const { exhaustive, sockets, kills, seed, vendor, json } = parseArgs<typeof declared>(
+    rawArgs,
+    declared,
+  )
+  if (sockets) {
+    const { killCommand } = await import('../test/sockets/kill-command.ts')
+    const often = numberOption('kills', kills, { min: 1, max: 100_000, whole: true })
+    return killCommand({ kills: often, seed, json })
+  }
+  if (!exhaustive) throw new UsageError('nothing to do; allowed: --exhaustive, --sockets')
   const only = vendor === undefined ? undefined : choiceOption('--vendor', vendor, vendors)
 
   const columns = ['single', 'pairs', 'overlaps', 'enrollments', 'raced', ...lossNames] as const

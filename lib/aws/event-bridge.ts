@@ -13,7 +13,7 @@ const tries = 3
 export function eventBridgeSink(client: EventBridgeClient, busName: string): EventSink {
   return {
     emit: (event) =>
-      storeCall('PutEvents', async () => {
+      storeCall('PutEvents', async (limit) => {
         let refused = 'nothing'
         for (let attempt = 0; attempt < tries; attempt++) {
           const { FailedEntryCount, Entries } = await client.send(
@@ -27,6 +27,7 @@ export function eventBridgeSink(client: EventBridgeClient, busName: string): Eve
                 },
               ],
             }),
+            limit,
           )
           if (FailedEntryCount === 0 || FailedEntryCount === undefined) return
           refused = Entries?.[0]?.ErrorCode ?? 'an unnamed error'

@@ -18,13 +18,14 @@ import { nameOf, storeCall } from './store-error.ts'
  */
 export function ledgerTable(client: DynamoDBClient, tableName: string): Ledger {
   const read = (vendor: string, connection: string) =>
-    storeCall('GetItem', async () => {
+    storeCall('GetItem', async (limit) => {
       const { Item } = await client.send(
         new GetItemCommand({
           TableName: tableName,
           Key: marshall({ vendor, connection }),
           ConsistentRead: true,
         }),
+        limit,
       )
       return Item === undefined ? undefined : decodeLedgerItem(unmarshall(Item))
     })
@@ -32,7 +33,7 @@ export function ledgerTable(client: DynamoDBClient, tableName: string): Ledger {
   return {
     read,
     write: (item) =>
-      storeCall('PutItem', async () => {
+      storeCall('PutItem', async (limit) => {
         try {
           await client.send(
             new PutItemCommand({
@@ -40,6 +41,7 @@ export function ledgerTable(client: DynamoDBClient, tableName: string): Ledger {
               Item: marshall(encodeLedgerItem(item)),
               ...follows(item),
             }),
+            limit,
           )
           return 'written'
         } catch (error) {
@@ -51,7 +53,7 @@ export function ledgerTable(client: DynamoDBClient, tableName: string): Ledger {
         }
       }),
     dues: (vendor) =>
-      storeCall('Query', async () => {
+      storeCall('Query', async (limit) => {
         const found: { connection: string; dueAt: Date }[] = []
         let start: Record<string, AttributeValue> | undefined
         do {
@@ -64,6 +66,7 @@ export function ledgerTable(client: DynamoDBClient, tableName: string): Ledger {
               ExpressionAttributeValues: { ':vendor': { S: vendor } },
               ...(start === undefined ? {} : { ExclusiveStartKey: start }),
             }),
+            limit,
           )
           for (const { connection, dueAt } of page.Items ?? []) {
             if (connection?.S !== undefined && dueAt?.S !== undefined) {

@@ -16,17 +16,17 @@ import { nameOf, storeCall } from './store-error.ts'
 export function parameterStore(client: SSMClient, keyId?: string): Parameters {
   return {
     read: (name) =>
-      storeCall('GetParameter', async () => {
+      storeCall('GetParameter', async (limit) => {
         try {
           const command = new GetParameterCommand({ Name: name, WithDecryption: true })
-          return (await client.send(command)).Parameter?.Value
+          return (await client.send(command, limit)).Parameter?.Value
         } catch (error) {
           if (nameOf(error) === 'ParameterNotFound') return undefined
           throw error
         }
       }),
     write: (name, text) =>
-      storeCall('PutParameter', async () => {
+      storeCall('PutParameter', async (limit) => {
         await client.send(
           new PutParameterCommand({
             Name: name,
@@ -36,12 +36,13 @@ export function parameterStore(client: SSMClient, keyId?: string): Parameters {
             Overwrite: true,
             ...(keyId === undefined ? {} : { KeyId: keyId }),
           }),
+          limit,
         )
       }),
     remove: (name) =>
-      storeCall('DeleteParameter', async () => {
+      storeCall('DeleteParameter', async (limit) => {
         try {
-          await client.send(new DeleteParameterCommand({ Name: name }))
+          await client.send(new DeleteParameterCommand({ Name: name }), limit)
         } catch (error) {
           if (nameOf(error) !== 'ParameterNotFound') throw error
         }

@@ -7,19 +7,20 @@ import {
 } from '@aws-sdk/client-secrets-manager'
 import { StoreError } from '../core/errors.ts'
 import type { SecretStore } from '../core/ports.ts'
-import { nameOf, storeCall } from './store-error.ts'
+import { type Limit, nameOf, storeCall } from './store-error.ts'
 
 /** The secret store on AWS Secrets Manager. */
 export function secretsManagerStore(client: SecretsManagerClient): SecretStore {
   return {
     read: (secretId, versionId) =>
-      storeCall('GetSecretValue', async () => {
+      storeCall('GetSecretValue', async (limit) => {
         try {
           const found = await client.send(
             new GetSecretValueCommand({
               SecretId: secretId,
               ...(versionId === undefined ? {} : { VersionId: versionId }),
             }),
+            limit,
           )
           if (found.SecretString === undefined || found.VersionId === undefined) return undefined
           return { versionId: found.VersionId, text: found.SecretString }
@@ -31,13 +32,13 @@ export function secretsManagerStore(client: SecretsManagerClient): SecretStore {
       }),
 
     currentId: (secretId) =>
-      storeCall('DescribeSecret', async () => {
-        const stages = await stagesOf(client, secretId)
+      storeCall('DescribeSecret', async (limit) => {
+        const stages = await stagesOf(client, secretId, limit)
         return Object.keys(stages).find((id) => stages[id]?.includes('AWSCURRENT'))
       }),
 
     put: (secretId, { versionId, text }, label) =>
-      storeCall('PutSecretValue', async () => {
+      storeCall('PutSecretValue', async (limit) => {
         try {
           await client.send(
             new PutSecretValueCommand({
@@ -47,6 +48,7 @@ export function secretsManagerStore(client: SecretsManagerClient): SecretStore {
               // Without stages, AWSCURRENT moves here; with AWSPENDING given, it stays where it is.
               ...(label === 'pending' ? { VersionStages: ['AWSPENDING'] } : {}),
             }),
+            limit,
           )
           return 'stored'
         } catch (error) {
@@ -62,7 +64,7 @@ export function secretsManagerStore(client: SecretsManagerClient): SecretStore {
       }),
 
     promote: (secretId, { from, to }) =>
-      storeCall('UpdateSecretVersionStage', async () => {
+      storeCall('UpdateSecretVersionStage', async (limit) => {
         try {
           await client.send(
             new UpdateSecretVersionStageCommand({
@@ -71,12 +73,13 @@ export function secretsManagerStore(client: SecretsManagerClient): SecretStore {
               MoveToVersionId: to,
               RemoveFromVersionId: from,
             }),
+            limit,
           )
           return 'promoted'
         } catch (error) {
           // AWSCURRENT is not on `from`: moved by an earlier try whose answer was lost, or by a person.
           if (nameOf(error) === 'InvalidParameterException')
-            return whereIsCurrent(client, secretId, to)
+            return whereIsCurrent(client, secretId, to, limit)
           // Everything is eventually consistent here: a version just written may not be there yet.
           if (nameOf(error) === 'ResourceNotFoundException') {
             throw new StoreError('UpdateSecretVersionStage does not see the version yet', 'retry')
@@ -87,14 +90,20 @@ export function secretsManagerStore(client: SecretsManagerClient): SecretStore {
   }
 }
 
-async function whereIsCurrent(client: SecretsManagerClient, secretId: string, to: string) {
-  const stages = await stagesOf(client, secretId)
+async function whereIsCurrent(
+  client: SecretsManagerClient,
+  secretId: string,
+  to: string,
+  limit: Limit,
+) {
+  const stages = await stagesOf(client, secretId, limit)
   return stages[to]?.includes('AWSCURRENT') ? 'promoted' : 'superseded'
 }
 
-async function stagesOf(client: SecretsManagerClient, secretId: string) {
+async function stagesOf(client: SecretsManagerClient, secretId: string, limit: Limit) {
   const { VersionIdsToStages } = await client.send(
     new DescribeSecretCommand({ SecretId: secretId }),
+    limit,
   )
   return VersionIdsToStages ?? {}
 }

@@ -18,10 +18,22 @@ const denied = new Set([
   'ValidationException',
 ])
 
-/** Runs one AWS call; whatever it throws becomes a `StoreError` that names the call and the error, no more. */
-export async function storeCall<T>(call: string, run: () => Promise<T>): Promise<T> {
+/** What every command of a call is sent with. */
+export interface Limit {
+  readonly abortSignal: AbortSignal
+}
+
+// Both of the SDK's tries fit. Its own time-outs end where an answer begins: a body that comes byte by
+// byte would be waited for until the function is ended from outside.
+const callMilliseconds = 12_000
+
+/**
+ * Runs one AWS call, for twelve seconds at most; whatever it throws becomes a `StoreError` that names
+ * the call and the error, no more.
+ */
+export async function storeCall<T>(call: string, run: (limit: Limit) => Promise<T>): Promise<T> {
   try {
-    return await run()
+    return await run({ abortSignal: AbortSignal.timeout(callMilliseconds) })
   } catch (error) {
     if (isRotatorError(error)) throw error
     const name = nameOf(error)

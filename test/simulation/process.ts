@@ -286,7 +286,8 @@ export class Process {
       timeline.at(answerAt, () => {
         if (isDying) {
           this.isDead = true
-          return note(this.name, `dies after ${name}`)
+          note(this.name, `dies after ${name}`)
+          return
         }
         this.deliver(() => {
           if (fails === undefined) return resolve(result as Promise<R>)
@@ -300,10 +301,9 @@ export class Process {
   /** Lets the process go on, unless it is no more or stands still. */
   private deliver(goOn: () => void): void {
     if (this.isGone()) return
-    if (this.frozenUntil > this.world.timeline.now()) {
-      return this.world.timeline.at(this.frozenUntil, () => this.deliver(goOn))
-    }
-    goOn()
+    const isFrozen = this.frozenUntil > this.world.timeline.now()
+    if (isFrozen) this.world.timeline.at(this.frozenUntil, () => this.deliver(goOn))
+    else goOn()
   }
 }
 

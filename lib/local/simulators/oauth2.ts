@@ -111,8 +111,6 @@ async function server(bench: Bench, { plain = false, variant }: SimulatorOptions
       original = find
       return provider.callback()
     })
-    const newRefreshToken = (name = method) =>
-      consent(provider, String(known(name).metadata.client_id))
     return {
       clients: Object.fromEntries(
         Object.entries(clients).map(([name, { credential }]) => [name, credential]),
@@ -125,6 +123,11 @@ async function server(bench: Bench, { plain = false, variant }: SimulatorOptions
         tokenEndpointAuthMethod: method,
       },
     }
+  }
+
+  async function newRefreshToken(name = method): Promise<string> {
+    if (opened.provider === undefined) throw new Error('not open yet')
+    return consent(opened.provider, String(known(name).metadata.client_id))
   }
 
   async function pass(call: Call): Promise<Reply> {
@@ -217,6 +220,7 @@ async function server(bench: Bench, { plain = false, variant }: SimulatorOptions
     sessionsAlive: (now) => chains.list(now).filter(({ tipLive }) => tipLive).length,
     controls: {
       'GET clients': () => Object.values(clients).map(({ credential }) => credential),
+      'POST refresh-token': async () => ({ refreshToken: await newRefreshToken() }),
     },
   } satisfies Rules & Record<string, unknown>
 }
