@@ -1,5 +1,6 @@
 import { decodeEnrollment, enrollmentSecretId } from './documents.ts'
 import { ConfigError } from './errors.ts'
+import { enrolledDuring } from './incident.ts'
 import { openLedger } from './lease.ts'
 import { type LedgerItem, released } from './ledger.ts'
 import { untilDeadline } from './persist.ts'
@@ -95,5 +96,10 @@ async function refuseUnusable(
 /** What was known of the former credential counts no more; what was sent and written stays on record. */
 function forgotten(item: LedgerItem): LedgerItem {
   const { intent: _, versionId: __, retireAt: ___, refreshExpiresAt: ____, ...rest } = item
-  return { ...rest, refused: [] }
+  const { incident } = rest
+  return {
+    ...rest,
+    refused: [],
+    ...(incident === undefined ? {} : { incident: enrolledDuring(incident) }),
+  }
 }

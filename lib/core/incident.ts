@@ -23,6 +23,25 @@ export interface Incident {
   readonly openedAt: Date
   /** Causes already told. */
   readonly told: readonly Cause[]
+  /** Enrollments since it was opened: what they did not mend is told again, under another key. */
+  readonly enrollments?: number
+}
+
+/** What an enrollment is to mend. */
+const mendedByEnrollment: readonly Cause[] = ['enrollment-required', 'token-at-risk']
+
+/** A person has enrolled: if that does not help they hear of it, though it is the same incident. */
+export function enrolledDuring(incident: Incident): Incident {
+  return {
+    ...incident,
+    enrollments: (incident.enrollments ?? 0) + 1,
+    told: incident.told.filter((cause) => !mendedByEnrollment.includes(cause)),
+  }
+}
+
+/** Equal for repeats of one telling. */
+export function tellingKey({ id, enrollments }: Incident, cause: Cause): string {
+  return enrollments === undefined ? `${id}/${cause}` : `${id}/${cause}/${enrollments}`
 }
 
 /** What is told, and to be written down as told. */
@@ -36,9 +55,9 @@ export interface Telling {
 export function tell(
   open: Incident | undefined,
   cause: Cause,
-  run: { runId: string; now: Date },
+  next: { id: string; now: Date },
 ): Telling {
-  const incident = open ?? { id: run.runId, openedAt: run.now, told: [] }
+  const incident = open ?? { id: next.id, openedAt: next.now, told: [] }
   if (incident.told.includes(cause)) return { incident, isNews: false }
   return { incident: { ...incident, told: [...incident.told, cause] }, isNews: true }
 }

@@ -59,7 +59,16 @@ const Item = v.object({
   rotations: v.number(),
   enrollmentWrites: v.array(Instant),
   consumerWrites: v.array(Instant),
-  incident: v.exactOptional(v.object({ id: v.string(), openedAt: Instant, told: v.array(Cause) })),
+  incident: v.exactOptional(
+    v.object({
+      id: v.string(),
+      openedAt: Instant,
+      told: v.array(Cause),
+      enrollments: v.exactOptional(v.number()),
+    }),
+  ),
+  // Not in items of the first days.
+  incidents: v.optional(v.number(), 0),
   facts: Facts,
   history: v.array(v.object({ at: Instant, outcome: v.string() })),
 })

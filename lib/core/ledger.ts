@@ -67,6 +67,8 @@ export interface LedgerItem {
   readonly enrollmentWrites: readonly Date[]
   readonly consumerWrites: readonly Date[]
   readonly incident?: Incident
+  /** Incidents that are over. */
+  readonly incidents: number
   /** Facts about the vendor's side that are compared from run to run, e.g. a serial number. */
   readonly facts: Readonly<Record<string, string>>
   /** The last outcomes, newest last. */
@@ -90,6 +92,7 @@ export function newItem(owner: { vendor: string; connection: string }, now: Date
     rotations: 0,
     enrollmentWrites: [],
     consumerWrites: [],
+    incidents: 0,
     facts: {},
     history: [],
   }

@@ -138,7 +138,7 @@ async function publish(
     let id = publicationId(held.versionId)
     if ((await put(id)) === 'conflict') {
       // Taken by other text: an earlier release wrote the document differently. Same token, another id.
-      id = publicationId(`${held.versionId}/${ledger.item.fence}`)
+      id = publicationId(`${held.versionId}/${run.runId}`)
       await put(id)
     }
     await makeCurrent(secretId, id, context)

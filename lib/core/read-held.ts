@@ -49,7 +49,10 @@ export async function readHeld(
   const secretId = enrollmentSecretId(connection)
   // The escrow first: whoever brings its pair home writes the version, then empties the escrow. Read in
   // that order as well, both could be missed.
-  const escrowText = await parameters.read(escrowName(connection))
+  const escrowText = await parameters.read(escrowName(connection)).catch((error) => {
+    if (mayBeEscrowed(item)) throw error
+    return undefined
+  })
   const escrowed = escrowText === undefined ? undefined : readEscrow(escrowText)
   const stored = await secrets.read(secretId)
   if (stored === undefined) return undefined
@@ -104,6 +107,14 @@ export async function readHeld(
     }
   }
   return { current, tip, newest }
+}
+
+/**
+ * Whether a pair may stand in the escrow alone: while an answer is missing, and to a ledger that knows
+ * nothing. Otherwise renewal does not depend on Parameter Store.
+ */
+function mayBeEscrowed({ intent, versionId, published }: LedgerItem): boolean {
+  return intent !== undefined || (versionId === undefined && published === undefined)
 }
 
 /** A parameter that the rotator did not write must not stop it. */

@@ -1,7 +1,7 @@
 import { describeError, StoreError } from './errors.ts'
 import { eventType, type RotatorEvent } from './events.ts'
-import { type Cause, type Incident, tell } from './incident.ts'
-import { type LedgerItem, released } from './ledger.ts'
+import { type Cause, type Incident, tell, tellingKey } from './incident.ts'
+import { isLeased, type LedgerItem, released } from './ledger.ts'
 import { untilDeadline } from './persist.ts'
 import {
   backoffSeconds,
@@ -164,19 +164,22 @@ function staleAt(item: LedgerItem, vendor: Vendor, timings: Timings): Date {
 }
 
 async function announce(cause: Cause, ending: Ending, now: Date, context: Context): Promise<void> {
-  const { ledger, run } = context
-  const { incident, isNews } = tell(ledger.item.incident, cause, { runId: run.runId, now })
+  const { ledger, ports } = context
+  const next = { id: incidentId(ledger.item), now }
+  const { incident, isNews } = tell(ledger.item.incident, cause, next)
   if (!isNews) return
   // On record before anybody hears of it: whoever repeats this telling does so under the same key,
   // and a run that has lost its lease, and so may know less than another one, does not tell.
   const { told: before = [] } = ledger.item.incident ?? {}
+  ledger.stage((item) => ({ ...item, incident: { ...incident, told: before } }))
   try {
-    await ledger.commit((item) => ({ ...item, incident: { ...incident, told: before } }))
+    await ledger.commit()
   } catch (error) {
-    // No ledger is no reason to be silent: better told twice than never.
-    if (!(error instanceof StoreError)) throw error
+    // No ledger is no reason to be silent: better told twice than never. But without the lease another
+    // run is at work, and tells what there is to tell.
+    if (!(error instanceof StoreError) || !isLeased(ledger.item, ports.clock.now())) throw error
   }
-  const told = await emit(eventType(cause), `${incident.id}/${cause}`, ending, now, context, {
+  const told = await emit(eventType(cause), tellingKey(incident, cause), ending, now, context, {
     cause,
     incident: incident.id,
   })
@@ -184,8 +187,16 @@ async function announce(cause: Cause, ending: Ending, now: Date, context: Contex
   if (told) ledger.stage((item) => ({ ...item, incident }))
 }
 
+/**
+ * Names the next incident by what the ledger knew before it: whoever tells of it again, because nothing
+ * could be written down, does so under the same name.
+ */
+function incidentId({ connection, published, incidents }: LedgerItem): string {
+  return `${connection}/${published?.versionId ?? 'unpublished'}/${incidents}`
+}
+
 async function closeIncident(ending: Ending, now: Date, context: Context): Promise<void> {
-  const { ledger, run, ports } = context
+  const { ledger, ports } = context
   const { incident } = ledger.item
   if (incident === undefined) return
   // One version fits again, and the next may not: a person is not told of each swing. What was told
@@ -197,12 +208,12 @@ async function closeIncident(ending: Ending, now: Date, context: Context): Promi
     incident: incident.id,
   })
   if (!told) return
-  const rest: Incident | undefined = stays
-    ? { id: run.runId, openedAt: now, told: ['version-budget'] }
-    : undefined
-  ledger.stage(({ incident: _, ...item }) =>
-    rest === undefined ? item : { ...item, incident: rest },
-  )
+  ledger.stage(({ incident: _, ...item }) => {
+    const closed = { ...item, incidents: item.incidents + 1 }
+    if (!stays) return closed
+    const rest: Incident = { id: incidentId(closed), openedAt: now, told: ['version-budget'] }
+    return { ...closed, incident: rest }
+  })
 }
 
 function isOutOfVersions(item: LedgerItem, now: Date, timings: Timings): boolean {

@@ -161,9 +161,9 @@ function isHeld(document: Enrollment): Publication {
   return { document: document as Held, isHeld: true }
 }
 
-/** Tokens that can be had again at will are published and nothing more; the run's fence names them. */
-function unheld(tokens: TokenSet, held: Enrollment, { ledger }: Context): Publication {
-  const versionId = successorId(`${held.versionId}/${ledger.item.fence}`)
+/** Tokens that can be had again at will are published and nothing more; the run names them, as no other can. */
+function unheld(tokens: TokenSet, held: Enrollment, { run }: Context): Publication {
+  const versionId = successorId(`${held.versionId}/${run.runId}`)
   return { document: { ...held, versionId, tokens, superseded: [] }, isHeld: false }
 }
 

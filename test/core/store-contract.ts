@@ -178,6 +178,7 @@ export const fullItem: LedgerItem = {
   enrollmentWrites: [new Date('2025-12-31T00:00:00Z')],
   consumerWrites: [new Date('2025-12-31T00:00:01Z'), new Date('2026-01-01T00:00:01Z')],
   incident: { id: 'run-0', openedAt: new Date('2025-12-31T23:00:00Z'), told: ['token-at-risk'] },
+  incidents: 3,
   facts: { serialNumber: '9A0001' },
   history: [{ at: new Date('2025-12-31T23:00:00Z'), outcome: 'failed' }],
 }

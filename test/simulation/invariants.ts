@@ -52,6 +52,7 @@ export class Judge {
   private deletedItems = 0
   private told = new Map<string, string>()
   private deadSince: Instant | undefined
+  private hopelessUntil: Instant = 0
   private servedVersion: string | undefined
   private servedNow: Served | undefined
   /** When the last undisturbed run began that got to work. */
@@ -106,13 +107,15 @@ export class Judge {
   freshOrRefused(lastTroubleAt: Instant) {
     const now = this.timeline.now()
     const served = this.served()
-    if (served === undefined || this.isPastHelp()) {
+    if (served === undefined || this.isHopeless()) {
       this.deadSince = undefined
+      this.hopelessUntil = now
       return
     }
     if (!this.subject.fake.isAlive(served.token)) {
       this.deadSince ??= now
-      const hadChance = this.wholeRunAt > this.deadSince || now - lastTroubleAt > aftermathMs
+      const calmSince = Math.max(lastTroubleAt, this.hopelessUntil)
+      const hadChance = this.wholeRunAt > this.deadSince || now - calmSince > aftermathMs
       if (hadChance) this.stale(served, 'a consumer reads a token that the vendor refuses')
       return
     }
@@ -185,6 +188,12 @@ export class Judge {
     if (!isDisturbed) this.wholeRunAt = startedAt
   }
 
+  /** What an enrollment did not mend is news. */
+  enrolled() {
+    this.told.delete('enrollment-required')
+    this.told.delete('token-at-risk')
+  }
+
   ledgerItemDeleted() {
     this.deletedItems++
     // With the record goes what was told: it is news again.
@@ -195,7 +204,8 @@ export class Judge {
     return this.cloud.items.get(this.subject.connection.id)
   }
 
-  private isHopeless(): boolean {
+  /** Whether nothing but a person helps. */
+  isHopeless(): boolean {
     return !this.subject.species.restarts && (!this.isStored() || this.isAnnouncedTwice())
   }
 

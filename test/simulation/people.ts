@@ -23,6 +23,8 @@ const retryMs = 90_000
 /** Enrolls what the vendor's console gives, again until it is done. */
 export async function enrollAtLast(judge: Judge, desk: Desk): Promise<void> {
   const { connection, species, atTheConsole } = judge.subject
+  // Not acknowledged, it may have been done all the same.
+  judge.enrolled()
   const { vendor } = species
   const again = () =>
     desk.timeline.at(desk.timeline.now() + retryMs, () => void enrollAtLast(judge, desk))

@@ -134,7 +134,10 @@ export class Process {
       events: {
         emit: (event) =>
           this.store('events', 'events.emit', () => {
-            this.world.note(this.name, `tells: ${event.type} ${event.detail.cause ?? ''}`)
+            this.world.note(
+              this.name,
+              `tells: ${event.type} ${event.detail.cause ?? ''} ${event.idempotencyKey}`,
+            )
             cloud.emit(event)
           }),
       },
@@ -151,12 +154,14 @@ export class Process {
   /** A store's call that also tells the time. */
   private async ledger<R>(name: string, effect: () => R): Promise<R> {
     const { timeline } = this.world
-    const sentAt = new Date(timeline.now() + this.offMs)
     let answered = 0
-    const result = await this.store('ledger', name, () => {
+    const call = this.store('ledger', name, () => {
       answered = timeline.now()
       return effect()
     })
+    // Only now: a clock that jumps does so before the call.
+    const sentAt = new Date(timeline.now() + this.offMs)
+    const result = await call
     const receivedAt = new Date(timeline.now() + this.offMs)
     this.clock.set({ at: new Date(Math.floor(answered / 1000) * 1000), sentAt, receivedAt })
     return result

@@ -161,11 +161,11 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     const { connection, outcome: what, cause, dueAt } = outcome
     note(
       connection,
-      `${what} ${cause ?? ''} ${outcome.error?.code ?? ''} ${dueAt?.toISOString() ?? ''}`,
+      `${what} ${cause ?? ''} ${outcome.message ?? ''} ${dueAt?.toISOString() ?? ''}`,
     )
     outcomes.push(outcome)
     if (outcomes.length > 20) outcomes.shift()
-    if (what === 'lease-held' || what === 'deferred') return
+    if (what === 'lease-held' || what === 'deferred' || what === 'blocked') return
     judgeOf.get(connection)?.worked(startedAt, process.isDisturbed)
   }
 
@@ -178,14 +178,14 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     enrollments++
     const soon = timeline.now() + chance.between(minuteMs, 4 * hourMs)
     timeline.at(Math.min(soon, quietFrom + minuteMs), () => {
-      if (judge.isPastHelp()) void enrollAtLast(judge, desk)
+      if (judge.isHopeless()) void enrollAtLast(judge, desk)
     })
   }
 
   let lastTroubleAt: Instant = start
   function everyMinute() {
     const now = timeline.now()
-    if (troubles.happened.length > 0) lastTroubleAt = troubles.happened.at(-1)?.instant ?? start
+    lastTroubleAt = Math.max(lastTroubleAt, troubles.happened.at(-1)?.instant ?? start)
     if (isAnyAway(weather, now)) lastTroubleAt = now
     for (const judge of judges) judge.freshOrRefused(lastTroubleAt)
     const isDue = connections.some(
