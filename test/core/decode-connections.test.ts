@@ -28,6 +28,7 @@ describe('a list of connections', () => {
   test.each([
     ['no list', 'ftd-hq', 'connections: allowed is a list'],
     ['an unknown vendor', [{ ...ftd, vendor: 'cisco-fmc' }], "found 'cisco-fmc'; allowed are "],
+    ['a vendor of no table', [{ ...ftd, vendor: 'toString' }], "found 'toString'; allowed are "],
     ['a missing vendor', [{ id: 'a' }], 'connections[0].vendor: found nothing usable'],
     [
       'an id with capitals',
