@@ -233,7 +233,7 @@ function split(rest: Record<string, unknown> & StoredTokens) {
     facts,
   }
   const credential = Object.fromEntries(
-    Object.entries(rest).filter(([key]) => !(key in tokenEntries)),
+    Object.entries(rest).filter(([key]) => !Object.hasOwn(tokenEntries, key)),
   )
   return { tokens, credential }
 }
