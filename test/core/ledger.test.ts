@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import {
   acquired,
   declared,
+  distrusted,
   extended,
   fingerprint,
   type Intent,
@@ -106,6 +107,30 @@ test('a refused credential is remembered per grant, in its last version', () => 
     { grant: 'certificate', credentialId: 'version-1' },
     { grant: 'password', credentialId: 'version-2' },
   ])
+})
+
+describe('a ledger that knows less than the document', () => {
+  test('counts the held token as sent and in doubt, by nobody knows which grant', () => {
+    const held = { versionId: 'version-7', fence: 9, token: 'fingerprint-7' }
+    expect(distrusted(fresh, held, t1)).toEqual({
+      ...fresh,
+      fence: 10,
+      spent: ['fingerprint-7'],
+      intent: {
+        grant: 'unknown',
+        token: 'fingerprint-7',
+        versionId: 'version-7',
+        at: t1,
+        kind: 'first',
+        refused: false,
+      },
+    })
+  })
+
+  test('has only to catch up if no token is held', () => {
+    const held = { versionId: 'version-7', fence: 9, token: undefined }
+    expect(distrusted(fresh, held, t1)).toEqual({ ...fresh, fence: 10 })
+  })
 })
 
 describe('a pair that is safe', () => {
