@@ -84,7 +84,8 @@ export async function conclude(ending: Ending, context: Context): Promise<Outcom
   const causes = ending.cause === undefined ? [] : [ending.cause]
   if (isFailure) causes.push(...atStake(ledger.item, run.vendor, now, timings))
   for (const cause of causes) await announce(cause, ending, now, context)
-  if (causes.length === 0 && isWell(ending, ledger.item)) await closeIncident(ending, now, context)
+  // A run that failed has not seen that all is well, even if it harms nobody yet.
+  if (!isFailure && isWell(ending, ledger.item)) await closeIncident(ending, now, context)
   for (const certificate of ending.expiring ?? []) await warn(certificate, ending, now, context)
   if (ending.outcome === 'rotated') {
     await emit('Token Rotated', `${run.runId}/rotated`, ending, now, context)
