@@ -175,6 +175,11 @@ describe('a session that is kept alive', () => {
     expect(kept(pulse, { forced: true })).toMatchObject({ do: 'renew' })
   })
 
+  test('of which nobody knows since when it is silent is replaced', () => {
+    const tokens = { accessToken: new Redacted('access-1'), expiresAt: null, refreshToken }
+    expect(kept(at(1), { tokens })).toMatchObject({ do: 'renew', grant: refresh })
+  })
+
   test('of a vendor that keeps none alive is let be for good', () => {
     const decision = decide(situation(at(1), { tokens: session }))
     expect(decision).toEqual({ do: 'skip', until: new Date(8.64e15) })
