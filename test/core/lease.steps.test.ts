@@ -86,4 +86,12 @@ describe('a change of the item', () => {
     expect(first?.item.rotations).toBe(0)
     expect(item()).toMatchObject({ writer: 'run-2#1', rotations: 0 })
   })
+
+  test('is refused as well if somebody has deleted the item', async () => {
+    const { open, ledger } = table()
+    const opened = await open('run-1')
+    ledger.items.clear()
+    await expect(opened?.commit()).rejects.toThrow(LeaseHeldError)
+    expect(ledger.items.size).toBe(0)
+  })
 })
