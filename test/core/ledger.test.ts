@@ -3,9 +3,11 @@ import {
   acquired,
   declared,
   distrusted,
+  doubtMoved,
   extended,
   fingerprint,
   type Intent,
+  isHandedBack,
   isLeased,
   newItem,
   refusedGrant,
@@ -159,6 +161,46 @@ describe('a pair that is safe', () => {
     const sent = { ...declared(fresh, { ...intent, token }), spent: ['older', token] }
     const tokens = { refreshToken: new Redacted('refresh-1') }
     expect(settled(sent, { versionId: 'version-2', tokens }).spent).toEqual(['older'])
+  })
+})
+
+describe('a version whose token is in doubt', () => {
+  const sent = { ...declared(fresh, intent), refreshExpiresAt: t1 }
+
+  test('settles nothing when it is put back in its place', () => {
+    const held = { versionId: 'version-1', tokens: { refreshToken: new Redacted('refresh-1') } }
+    expect(settled(sent, held)).toEqual({ ...sent, versionId: 'version-1' })
+  })
+
+  test('hands its doubt on to the version into which its token is written', () => {
+    const moved = { ...sent, intent: { ...intent, versionId: 'version-9' } }
+    expect(doubtMoved(sent, 'version-1', 'version-9')).toEqual(moved)
+  })
+
+  test('is no other, and where nothing is in doubt nothing moves', () => {
+    expect(doubtMoved(sent, 'version-2', 'version-9')).toEqual(sent)
+    expect(doubtMoved(fresh, 'version-1', 'version-9')).toEqual(fresh)
+  })
+})
+
+describe('a token that is handed back', () => {
+  const refreshToken = new Redacted('refresh-1')
+  const token = fingerprint('mdr-prod', refreshToken)
+  const sent = declared(fresh, { ...intent, token })
+  const later = { versionId: 'version-2', tokens: { refreshToken }, fence: 2 }
+
+  test('is the one in doubt, in a version that a run wrote beside the one it was sent from', () => {
+    expect(isHandedBack(sent, later)).toBe(true)
+  })
+
+  test.each([
+    ['a person wrote the version', sent, { versionId: 'version-2', tokens: { refreshToken } }],
+    ['it is the version it was sent from', sent, { ...later, versionId: 'version-1' }],
+    ['it is another token', sent, { ...later, tokens: { refreshToken: new Redacted('r-2') } }],
+    ['there is no token', sent, { ...later, tokens: {} }],
+    ['nothing is in doubt', fresh, later],
+  ])('is not, if %s', (_title, item, held) => {
+    expect(isHandedBack(item, held)).toBe(false)
   })
 })
 

@@ -245,6 +245,55 @@ describe('what a person enrolls', () => {
   })
 })
 
+describe('a version whose token was sent without an answer', () => {
+  const doubt = (minute: number, versionId: string, refused = false): Partial<LedgerItem> => ({
+    spent: [mark(0), mark(minute)],
+    intent: { grant: 'g', token: mark(minute), versionId, at: t0, kind: 'first', refused },
+  })
+
+  test('counts before an older one that somebody restored: it may yet turn out to be good', async () => {
+    const { found, written } = stores()
+    await written(one, 0, 'current')
+    await written(stray, 5)
+    expect(await found(doubt(5, stray))).toMatchObject({ in: 'version', token: 'refresh-5' })
+  })
+
+  test('does not count once it was refused, nor before one that is newer', async () => {
+    const { found, written } = stores()
+    await written(one, 0, 'current')
+    await written(stray, 5)
+    expect(await found(doubt(5, stray, true))).toMatchObject({ in: 'current' })
+    const newer = stores()
+    await newer.written(one, 6, 'current')
+    await newer.written(stray, 5)
+    expect(await newer.found(doubt(5, stray))).toMatchObject({ in: 'current', token: 'refresh-6' })
+  })
+
+  test('does not count before one of the same moment', async () => {
+    const { found, written } = stores()
+    await written(one, 5, 'current')
+    await written(stray, 5)
+    expect(await found(doubt(5, stray))).toMatchObject({ in: 'current' })
+  })
+
+  test('that is current stays so, but for a newer pair', async () => {
+    const { found, written } = stores()
+    await written(one, 5, 'current')
+    await written(two, 4)
+    expect(await found(doubt(5, one))).toMatchObject({ in: 'current', token: 'refresh-5' })
+    await written(three, 6)
+    expect(await found(doubt(5, one))).toMatchObject({ in: 'version', token: 'refresh-6' })
+  })
+
+  test('that was not marked as sent is as good as any other', async () => {
+    const { found, written } = stores()
+    await written(one, 5, 'current')
+    await written(stray, 6)
+    const item = { ...doubt(6, stray), spent: [] }
+    expect(await found(item)).toMatchObject({ in: 'version', token: 'refresh-6' })
+  })
+})
+
 describe('a document that is ahead of the ledger', () => {
   async function noticed(
     {
