@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { decodeEnrollment } from '../../lib/core/documents.ts'
-import { GrantRefusedError, TransportError } from '../../lib/core/errors.ts'
+import { GrantRefusedError, StoreError, TransportError } from '../../lib/core/errors.ts'
 import { grant } from '../../lib/core/grant.ts'
 import { fingerprint } from '../../lib/core/ledger.ts'
 import { Redacted } from '../../lib/core/redacted.ts'
@@ -206,4 +206,69 @@ describe('a grant that spends nothing', () => {
   test('that announces nothing this time writes nothing', async () => {
     expect((await asked('nothing', tokens, { more: { announces: () => ({}) } })).writes).toBe(0)
   })
+
+  test.each([
+    [10, 1],
+    [10.001, 0],
+  ])(
+    'that announced is not sent by a run that stood still longer than an answer may take (%d s)',
+    async (seconds, sendings) => {
+      const world = mdrWorld()
+      const write: typeof world.ledger.write = async (item) => {
+        if (item.facts.step !== undefined) world.clock.advance(seconds)
+        return world.ledger.write(item)
+      }
+      const context = await openRun(world, {
+        ports: { ...world.ports, ledger: { ...world.ledger, write } },
+      })
+      let sent = 0
+      const announcing: Grant = {
+        name: 'any',
+        spends: 'nothing',
+        usable: () => true,
+        announces: () => ({ step: '1' }),
+        async request() {
+          sent++
+          return tokens
+        },
+      }
+      const granted = await grant({ do: 'renew', grant: announcing, probe: false }, held, context)
+        .then(() => undefined)
+        .catch((error: unknown) => error)
+      expect(sent).toBe(sendings)
+      if (sendings > 0) return
+      expect(granted).toMatchObject({
+        sent: 'no',
+        message: 'this run stood still after it had announced what it would send; nothing was sent',
+      })
+    },
+  )
+})
+
+test('a refusal is put on record at a later try if the ledger does not answer at once', async () => {
+  for (const spends of ['nothing', 'refresh-token'] as const) {
+    const world = mdrWorld()
+    let isRefused = false
+    let failures = 0
+    const write: typeof world.ledger.write = async (item) => {
+      if (isRefused && failures++ < 2) throw new StoreError('UpdateItem was throttled', 'retry')
+      return world.ledger.write(item)
+    }
+    const context = await openRun(world, {
+      ports: { ...world.ports, ledger: { ...world.ledger, write } },
+    })
+    const refusing: Grant = {
+      name: 'any',
+      spends,
+      usable: () => true,
+      async request() {
+        isRefused = true
+        throw refusal
+      },
+    }
+    const granted = await grant({ do: 'renew', grant: refusing, probe: false }, held, context)
+    expect(granted).toHaveProperty('error')
+    const { refused, intent } = world.item()
+    expect(spends === 'nothing' ? refused.length : intent?.refused).toBeTruthy()
+  }
 })

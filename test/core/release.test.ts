@@ -188,6 +188,11 @@ describe('a kept-alive session', () => {
     expect((await silent(undefined)).told).toEqual(['freshness-at-risk'])
   })
 
+  test('is not what a token with an end is, though the vendor has sessions too', async () => {
+    const { told } = await ksc({ outcome: 'failed' }, { published: published(30), aliveAt: at(-9) })
+    expect(told).toEqual([])
+  })
+
   test('is not said to live until a time', async () => {
     const { events } = await ksc({ outcome: 'rotated' }, { aliveAt: t0 })
     expect(events[0]?.detail).not.toHaveProperty('publishedUntil')
