@@ -146,9 +146,26 @@ describe('asking for a rotation', () => {
     await world.invoke()
     world.clock.advance(60)
     expect(await person(world).asks()).toBe('requested')
-    expect(world.item()).toMatchObject({ dueAt: world.clock.now(), requested: true })
+    expect(world.item()).toMatchObject({
+      dueAt: world.clock.now(),
+      requested: true,
+      attempts: 0,
+    })
     expect(world.item().history.at(-1)).toEqual({ at: world.clock.now(), outcome: 'requested' })
     expect(await world.invoke()).toMatchObject({ outcome: 'rotated' })
+  })
+
+  test('is put on record at a later try if the ledger does not answer at once', async () => {
+    const world = mdrWorld()
+    await world.invoke()
+    let writes = 0
+    const write: Ports['ledger']['write'] = async (item) => {
+      if (++writes === 2) throw new StoreError('UpdateItem was throttled', 'retry')
+      return world.ledger.write(item)
+    }
+    const ports = { ...world.ports, ledger: { ...world.ledger, write } }
+    expect(await person(world).asks(ports)).toBe('requested')
+    expect(world.item().requested).toBe(true)
   })
 
   test('of a connection that never ran is not possible, and leaves no trace', async () => {

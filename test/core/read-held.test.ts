@@ -53,8 +53,14 @@ function stores() {
       },
       owner,
     )
+  const reads: string[] = []
+  const read: typeof secrets.read = async (id, versionId) => {
+    reads.push(versionId ?? 'current')
+    return secrets.read(id, versionId)
+  }
   const found = async (item: Partial<LedgerItem> = {}) => {
-    const all = await readHeld('mdr-prod', { ...fresh, ...item }, { secrets, parameters })
+    const counting = { secrets: { ...secrets, read }, parameters }
+    const all = await readHeld('mdr-prod', { ...fresh, ...item }, counting)
     if (all === undefined) return undefined
     const { current, tip, newest } = all
     const tokens =
@@ -73,6 +79,7 @@ function stores() {
   }
   return {
     found,
+    reads,
     written: (versionId: string, minute: number, label?: 'current' | 'pending') =>
       put(document(versionId, pair(minute), 1), versionId, label),
     byHand: (versionId: string, fields: object) =>
@@ -171,12 +178,13 @@ describe('the version that the ledger last knew', () => {
     await written(one, 0, 'current')
     await written(stray, 1)
     await written(successorId(stray), 2)
+    await written(successorId(successorId(stray)), 3)
     expect(await found(item)).toEqual({
       current: one,
       tip: one,
       in: 'version',
-      token: 'refresh-2',
-      newestTip: successorId(stray),
+      token: 'refresh-3',
+      newestTip: successorId(successorId(stray)),
     })
   })
 
@@ -188,6 +196,19 @@ describe('the version that the ledger last knew', () => {
       token: 'refresh-1',
       newestTip: stray,
     })
+  })
+
+  test('is read once, however many ways lead to it', async () => {
+    const intent = { grant: 'g', token: 't', at: t0, kind: 'first', refused: false } as const
+    const asked = async (versionId: string) => {
+      const { found, written, reads } = stores()
+      await written(one, 0, 'current')
+      await written(stray, 1)
+      await found({ versionId, intent: { ...intent, versionId } })
+      return reads
+    }
+    expect(await asked(one)).toEqual(['current', two])
+    expect(await asked(stray)).toEqual(['current', two, stray, successorId(stray)])
   })
 
   test('may be gone', async () => {
@@ -274,6 +295,14 @@ describe('a version whose token was sent without an answer', () => {
     await written(one, 5, 'current')
     await written(stray, 5)
     expect(await found(doubt(5, stray))).toMatchObject({ in: 'current' })
+  })
+
+  test('is no other whose token was sent as well', async () => {
+    const { found, written } = stores()
+    await written(one, 0, 'current')
+    await written(stray, 5)
+    const item = { ...doubt(5, two), versionId: stray }
+    expect(await found(item)).toMatchObject({ in: 'current' })
   })
 
   test('that is current stays so, but for a newer pair', async () => {
