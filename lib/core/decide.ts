@@ -60,7 +60,7 @@ export function decide(situation: Situation): Decision {
   const isDue = forced || now >= renewAt(connection, dated(held, item), timings)
   const unpublished = isTokenSet(held.tokens) && !isPublished(item, held)
   const pulse = pulseAt(situation)
-  const isQuiet = !isDue && pulse !== undefined && now >= pulse
+  const isQuiet = pulse !== undefined && now >= pulse
   // A session that an interrupted run left behind may have idled out: it is asked before it is published.
   if (!isDue && unpublished) return { do: isQuiet ? 'keep-alive' : 'publish' }
   if (item.retireAt !== undefined && now >= item.retireAt) return { do: 'retire' }

@@ -68,7 +68,8 @@ function vendorOf(entry: unknown): string | undefined {
 
 function decodeConnection(entry: unknown, at: string, vendors: VendorTable): Connection {
   const named = vendorOf(entry)
-  const vendor = named === undefined ? undefined : vendors[named]
+  // `toString` is no vendor.
+  const vendor = named !== undefined && Object.hasOwn(vendors, named) ? vendors[named] : undefined
   if (vendor === undefined) {
     const found = named === undefined ? 'nothing usable' : `'${named}'`
     throw new ConfigError(

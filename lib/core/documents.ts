@@ -49,7 +49,7 @@ const Tokens = v.object(tokenEntries)
 type StoredTokens = v.InferOutput<typeof Tokens>
 
 const Enrollment = v.looseObject({
-  schema: v.optional(v.literal(1, 'allowed is 1')),
+  schema: v.optional(v.literal(1)),
   connection: v.optional(v.string()),
   vendor: v.optional(v.string()),
   ...tokenEntries,
@@ -233,7 +233,7 @@ function split(rest: Record<string, unknown> & StoredTokens) {
     facts,
   }
   const credential = Object.fromEntries(
-    Object.entries(rest).filter(([key]) => !(key in tokenEntries)),
+    Object.entries(rest).filter(([key]) => !Object.hasOwn(tokenEntries, key)),
   )
   return { tokens, credential }
 }

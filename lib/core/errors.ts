@@ -27,7 +27,7 @@ export class TransportError extends RotatorError {
   readonly code = 'ERR_TRANSPORT'
   readonly sent: Sent
   /** What the server turned down in its half of the TLS handshake, if it said so by an alert. */
-  readonly refused?: 'client-certificate'
+  readonly refused: 'client-certificate' | undefined
 
   constructor(
     message: string,
@@ -36,7 +36,7 @@ export class TransportError extends RotatorError {
   ) {
     super(message, options)
     this.sent = sent
-    if (options?.refused !== undefined) this.refused = options.refused
+    this.refused = options?.refused
   }
 }
 
@@ -64,19 +64,19 @@ export class ResponseError extends RotatorError {
 
 /**
  * The vendor said no: what was presented is dead. `reason` is the OAuth error code or its nearest;
- * `status` is absent if TLS said it, before HTTP. Next: `enroll`.
+ * `status` is undefined if TLS said it, before HTTP. Next: `enroll`.
  */
 export class GrantRefusedError extends RotatorError {
   override readonly name = 'GrantRefusedError'
   readonly code = 'ERR_GRANT_REFUSED'
   readonly reason: string
-  readonly status?: number
+  readonly status: number | undefined
 
   constructor(message: string, found: { reason: string; status?: number }, options?: ErrorOptions) {
     const status = found.status === undefined ? '' : `, status ${found.status}`
     super(`${message} (${found.reason}${status})`, options)
     this.reason = found.reason
-    if (found.status !== undefined) this.status = found.status
+    this.status = found.status
   }
 }
 

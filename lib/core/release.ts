@@ -77,14 +77,13 @@ export async function conclude(ending: Ending, context: Context): Promise<Outcom
   const now = ports.clock.now()
   const isFailure = ending.outcome === 'failed' || ending.outcome === 'blocked'
   const retryAt = retryTime(ledger.item, ending, now, timings)
-  const dueAt =
-    (isFailure || ending.dueAt === undefined ? earliest(ending.dueAt, retryAt) : ending.dueAt) ??
-    retryAt
+  const dueAt = (isFailure ? earliest(ending.dueAt, retryAt) : ending.dueAt) ?? retryAt
 
   const causes = ending.cause === undefined ? [] : [ending.cause]
   if (isFailure) causes.push(...atStake(ledger.item, run.vendor, now, timings))
   for (const cause of causes) await announce(cause, ending, now, context)
-  if (causes.length === 0 && isWell(ending, ledger.item)) await closeIncident(ending, now, context)
+  // A run that failed has not seen that all is well, even if it harms nobody yet.
+  if (!isFailure && isWell(ending, ledger.item)) await closeIncident(ending, now, context)
   for (const certificate of ending.expiring ?? []) await warn(certificate, ending, now, context)
   if (ending.outcome === 'rotated') {
     await emit('Token Rotated', `${run.runId}/rotated`, ending, now, context)
@@ -142,11 +141,13 @@ async function warn(certificate: Expiring, ending: Ending, now: Date, context: C
 /** What else a failing run puts at stake, beside its own cause. */
 function atStake(item: LedgerItem, vendor: Vendor, now: Date, timings: Timings): Cause[] {
   const causes: Cause[] = []
+  const { published, aliveAt, refreshExpiresAt } = item
   // Never published yet: a newcomer's first tries may fail twice before someone is called.
   const isStale =
-    item.published === undefined ? item.attempts >= 2 : now >= staleAt(item, vendor, timings)
+    published === undefined
+      ? item.attempts >= 2
+      : now >= staleAt({ ...published, aliveAt }, vendor, timings)
   if (isStale) causes.push('freshness-at-risk')
-  const { refreshExpiresAt } = item
   const { refreshAlarmSeconds } = vendor
   if (refreshExpiresAt !== undefined && refreshAlarmSeconds !== undefined) {
     if (now >= later(refreshExpiresAt, -refreshAlarmSeconds)) causes.push('refresh-token-expiring')
@@ -155,12 +156,14 @@ function atStake(item: LedgerItem, vendor: Vendor, now: Date, timings: Timings):
 }
 
 /** When consumers are no longer served as promised. */
-function staleAt(item: LedgerItem, vendor: Vendor, timings: Timings): Date {
-  const { published, aliveAt } = item
-  if (published === undefined) return new Date(0)
-  if (published.expiresAt !== null || vendor.idleSeconds === undefined)
-    return nearlyOutAt(published, timings)
-  return later(aliveAt ?? published.issuedAt, vendor.idleSeconds)
+function staleAt(
+  served: { issuedAt: Date; expiresAt: Date | null; aliveAt: Date | undefined },
+  vendor: Vendor,
+  timings: Timings,
+): Date {
+  if (served.expiresAt !== null || vendor.idleSeconds === undefined)
+    return nearlyOutAt(served, timings)
+  return later(served.aliveAt ?? served.issuedAt, vendor.idleSeconds)
 }
 
 async function announce(cause: Cause, ending: Ending, now: Date, context: Context): Promise<void> {

@@ -64,6 +64,10 @@ describe('a vendor whose grants spend nothing', () => {
     )
   })
 
+  test('is told of its own wish where that is as often as its tokens demand', () => {
+    expect(check('nothing', 900, 600)).toContain('connections[1].renew.everySeconds: found 600')
+  })
+
   test('may hold tokens of 15 minutes, with a warning', () => {
     expect(check('nothing', 900)).toContain('found access tokens of 900 s, renewed every 600 s')
   })

@@ -32,10 +32,21 @@ const situation: fc.Arbitrary<Situation> = fc
         at: minute,
         kind: fc.constantFrom<'first' | 'probe'>('first', 'probe'),
         refused: fc.boolean(),
+        isActive: fc.boolean(),
         isOther: fc.boolean(),
       }),
     ),
-    isPublished: fc.boolean(),
+    isSession: fc.boolean(),
+    idleSeconds: fc.constantFrom(undefined, 180),
+    aliveAt: fc.option(minute),
+    published: fc.option(
+      fc.record({
+        versionId: fc.constantFrom('version-1', 'version-0'),
+        held: fc.boolean(),
+        where: fc.constantFrom<'secret' | 'mirror'>('secret', 'mirror'),
+        proven: fc.boolean(),
+      }),
+    ),
     refusedPassword: fc.boolean(),
     now: minute,
     writes: fc.constantFrom(0, 97, 98, 120),
@@ -53,7 +64,7 @@ const situation: fc.Arbitrary<Situation> = fc
             accessToken: new Redacted('access-1'),
             tokenType: 'Bearer',
             issuedAt: t0,
-            expiresAt: at(60),
+            expiresAt: drawn.isSession ? null : at(60),
             grant: 'refresh_token',
           }
         : {}),
@@ -81,25 +92,25 @@ const situation: fc.Arbitrary<Situation> = fc
               at: at(drawn.intent.at),
               kind: drawn.intent.kind,
               refused: drawn.intent.refused,
+              ...(drawn.intent.isActive ? { active: true } : {}),
             },
           }),
-      ...(drawn.isPublished
-        ? {
+      ...(drawn.published === null
+        ? {}
+        : {
             published: {
-              versionId: 'version-1',
+              ...drawn.published,
               issuedAt: t0,
-              expiresAt: at(60),
-              held: true,
-              where: 'secret' as const,
-              proven: true,
+              expiresAt: drawn.isSession ? null : at(60),
             },
-          }
-        : {}),
+          }),
+      ...(drawn.aliveAt === null ? {} : { aliveAt: at(drawn.aliveAt) }),
       ...(drawn.retireAt === null ? {} : { retireAt: at(drawn.retireAt) }),
     }
-    const { grants, forced, canIntrospect } = drawn
+    const { grants, forced, canIntrospect, idleSeconds } = drawn
     const now = at(drawn.now)
-    return { connection, grants, held, item, now, forced, canIntrospect, timings: defaultTimings }
+    const asked = { now, forced, canIntrospect, idleSeconds }
+    return { connection, grants, held, item, ...asked, timings: defaultTimings }
   })
 
 function isSpending(decision: Decision): decision is Extract<Decision, { do: 'renew' }> {
@@ -115,14 +126,16 @@ describe('whatever the situation, the decision', () => {
   const holds = (property: (drawn: Situation, decision: Decision) => void) =>
     fc.assert(
       fc.property(situation, (drawn) => property(drawn, decide(drawn))),
-      { numRuns: 5000, seed: 20260101 },
+      { numRuns: 1500, seed: 20260101 },
     )
 
-  test('sends a token that was sent before only as the one probe, never refused and never a third time', () => {
+  test('sends a token that was sent before only as the one probe, or if the vendor calls it active; never if it was refused', () => {
     holds((drawn, decision) => {
       if (!isSpending(decision) || !isSent(drawn)) return
-      expect(decision.probe).toBe(true)
-      expect(drawn.item.intent).toMatchObject({ kind: 'first', refused: false })
+      const { intent } = drawn.item
+      expect(intent?.refused).toBe(false)
+      expect(decision.probe).toBe(intent?.active !== true)
+      if (decision.probe) expect(intent?.kind).toBe('first')
     })
   })
 
@@ -158,7 +171,62 @@ describe('whatever the situation, the decision', () => {
   test('renews before it is due only if somebody asked', () => {
     holds(({ held, forced, now }, decision) => {
       if (decision.do !== 'renew' || held.tokens.accessToken === undefined || forced) return
+      expect(held.tokens.expiresAt).not.toBeNull()
       expect(now >= at(43)).toBe(true)
+    })
+  })
+
+  test('does not put off what somebody asked for', () => {
+    holds(({ forced }, decision) => {
+      if (forced) expect(decision.do).not.toBe('skip')
+    })
+  })
+
+  test('never sends what is dead to consumers, nor what they have already', () => {
+    holds(({ held, item, now }, decision) => {
+      if (decision.do !== 'publish') return
+      const { accessToken, expiresAt } = held.tokens
+      expect(accessToken).toBeDefined()
+      expect(expiresAt === null || (expiresAt !== undefined && expiresAt > now)).toBe(true)
+      const { versionId, where, proven } = item.published ?? {}
+      expect([versionId, where, proven]).not.toEqual(['version-1', 'secret', true])
+    })
+  })
+
+  test('asks only sessions to live on, and only those that were silent for 45 seconds', () => {
+    holds(({ held, item, idleSeconds, now }, decision) => {
+      if (decision.do !== 'keep-alive') return
+      expect(idleSeconds).toBe(180)
+      expect(held.tokens.expiresAt).toBeNull()
+      expect(now.getTime() - (item.aliveAt ?? t0).getTime()).toBeGreaterThanOrEqual(45_000)
+    })
+  })
+
+  test('ends superseded sessions no sooner than their time', () => {
+    holds(({ item, now }, decision) => {
+      if (decision.do !== 'retire') return
+      expect(item.retireAt).toBeDefined()
+      expect(now >= (item.retireAt ?? now)).toBe(true)
+    })
+  })
+
+  test('asks the vendor only about a token in doubt, once its answer can no longer come', () => {
+    holds((drawn, decision) => {
+      if (decision.do !== 'introspect') return
+      expect(drawn.canIntrospect && isSent(drawn)).toBe(true)
+      expect(drawn.item.intent).toMatchObject({ refused: false })
+      expect(drawn.item.intent?.active).toBeUndefined()
+      const sentAt = drawn.item.intent?.at.getTime() ?? 0
+      expect(drawn.now.getTime() - sentAt).toBeGreaterThanOrEqual(110_000)
+    })
+  })
+
+  test('that waits says until when, or why a person is needed', () => {
+    holds(({ now }, decision) => {
+      if (decision.do === 'skip') expect(decision.until > now).toBe(true)
+      if (decision.do !== 'blocked') return
+      expect(decision.cause ?? decision.until).toBeDefined()
+      if (decision.until !== undefined) expect(decision.until > now).toBe(true)
     })
   })
 

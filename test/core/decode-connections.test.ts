@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { decodeConnections } from '../../lib/core/decode-connections.ts'
+import { decodeConnections, encodeConnection } from '../../lib/core/decode-connections.ts'
 import { vendors } from '../../lib/vendors/index.ts'
 
 const ftd = { id: 'ftd-hq', vendor: 'cisco-ftd', url: 'https://192.0.2.10' }
@@ -28,6 +28,7 @@ describe('a list of connections', () => {
   test.each([
     ['no list', 'ftd-hq', 'connections: allowed is a list'],
     ['an unknown vendor', [{ ...ftd, vendor: 'cisco-fmc' }], "found 'cisco-fmc'; allowed are "],
+    ['a vendor of no table', [{ ...ftd, vendor: 'toString' }], "found 'toString'; allowed are "],
     ['a missing vendor', [{ id: 'a' }], 'connections[0].vendor: found nothing usable'],
     [
       'an id with capitals',
@@ -89,5 +90,81 @@ describe('a list of connections', () => {
     const typed = [{ ...ftd, url: 'https://api:really-my-password@192.0.2.10' }]
     expect(() => decodeConnections(typed, vendors)).toThrow('connections[0].url')
     expect(() => decodeConnections(typed, vendors)).not.toThrow('really-my-password')
+  })
+
+  test.each<[string, unknown, string]>([
+    [
+      'no list',
+      'ftd-hq',
+      'connections: allowed is a list of connections, or an object with $schema and connections',
+    ],
+    [
+      'an object with more in it',
+      { connections: [ftd], more: 1 },
+      'connections: allowed is a list of connections, or an object with $schema and connections',
+    ],
+    [
+      'the same id twice',
+      [ftd, ftd],
+      "connections: id 'ftd-hq' stands twice; allowed is one connection per id",
+    ],
+    [
+      'a vendor that is no text',
+      [{ ...ftd, vendor: 7 }],
+      `connections[0].vendor: found nothing usable; allowed are ${Object.keys(vendors).join(', ')}`,
+    ],
+    ['an entry that is none', [ftd, 'x'], 'connections[1].vendor: found nothing usable; '],
+    ['a missing option', [{ id: 'a', vendor: 'cisco-ftd' }], 'connections[0].url: found nothing; '],
+    [
+      'an option that is none',
+      [{ ...ftd, apiVersoin: 'v6' }],
+      'connections[0].apiVersoin: is not an option of this vendor; check its spelling against the schema',
+    ],
+    [
+      'a credential',
+      [{ ...ftd, password: 'made-up' }],
+      'connections[0].password: is a credential; credentials are enrolled, never configured: remove it and run token-rotator enroll',
+    ],
+    [
+      'a URL with a path, of which no more than the host is shown',
+      [{ ...ftd, url: 'https://192.0.2.10/made-up-token' }],
+      'connections[0].url: found "https://192.0.2.10/…"; allowed is an address without a path',
+    ],
+    [
+      'a URL that is refused for its scheme alone',
+      [{ ...ftd, url: 'http://192.0.2.10/' }],
+      'connections[0].url: found "http://192.0.2.10/"; allowed is an https URL',
+    ],
+    [
+      'something long, of which the beginning is shown',
+      [{ ...ftd, id: 'x'.repeat(200) }],
+      `connections[0].id: found "${'x'.repeat(79)}; allowed are 1 to 48 of a-z, 0-9 and -`,
+    ],
+    [
+      'a text that is no address',
+      [{ ...ftd, url: 'mailto:x' }],
+      'connections[0].url: found "mailto:x"; allowed is an https URL',
+    ],
+    [
+      'a value of another kind',
+      [{ ...ftd, renew: { everySeconds: '600' } }],
+      'connections[0].renew.everySeconds: found "600"; allowed is number',
+    ],
+  ])('is refused in whole sentences: %s', (_title, json, message) => {
+    // The class as well: an expected text alone is also met by `throw undefined`.
+    const refusal = { code: 'ERR_CONFIG', message: expect.stringContaining(message) }
+    expect(() => decodeConnections(json, vendors)).toThrow(expect.objectContaining(refusal))
+  })
+
+  test('comes back flat, as it could be written down again', () => {
+    const [connection] = decodeConnections([{ ...ftd, tls: { pins: [pin] } }], vendors)
+    if (connection === undefined) throw new Error('none was read')
+    expect(encodeConnection(connection)).toEqual({
+      ...ftd,
+      apiVersion: 'latest',
+      tls: { pins: [pin] },
+    })
+    const renew = { everySeconds: 900 }
+    expect(decodeConnections([{ ...ftd, renew }], vendors)[0]).toMatchObject({ renew })
   })
 })

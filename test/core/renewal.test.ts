@@ -2,11 +2,16 @@ import { describe, expect, test } from 'vitest'
 import {
   backoffSeconds,
   defaultTimings,
+  earliest,
   jitterOf,
+  later,
+  latest,
   marginSeconds,
   nearlyOutAt,
   renewAt,
+  renewalSeconds,
   versionBudget,
+  withinWindow,
 } from '../../lib/core/renewal.ts'
 
 const issuedAt = new Date('2026-01-01T00:00:00Z')
@@ -59,6 +64,45 @@ describe('the time of renewal', () => {
     expect(kept > new Date('9999-01-01T00:00:00Z')).toBe(true)
   })
 
+  test('is at once for a token of which either instant is missing', () => {
+    expect(renewAt({ id: 'a' }, { issuedAt }, defaultTimings).getTime()).toBe(0)
+    const expiresAt = secondsOn(3600)
+    expect(renewAt({ id: 'a' }, { expiresAt }, defaultTimings).getTime()).toBe(0)
+  })
+
+  test('is a tenth of the margin earlier at most, and ten minutes after the issue at least', () => {
+    expect(renewalSeconds(3600, 0, defaultTimings)).toBe(2700)
+    expect(renewalSeconds(3600, 1, defaultTimings)).toBe(2610)
+    expect(renewalSeconds(900, 1, defaultTimings)).toBe(600)
+    expect(renewalSeconds(300, 1, defaultTimings)).toBe(200)
+  })
+
+  test('spreads by the connection’s own share, which is the same on every machine', () => {
+    expect(jitterOf('any-1')).toBeCloseTo(0.208_563, 6)
+    expect(due('any-1', 3600)).toBeCloseTo(44.687_15, 4)
+  })
+
+  test('of a session comes with the end of its refresh token', () => {
+    const tokens = { issuedAt, expiresAt: null, refreshExpiresAt: secondsOn(900) }
+    expect(renewAt({ id: 'a' }, tokens, defaultTimings)).toEqual(secondsOn(600))
+  })
+
+  test('is earlier if the vendor wishes so, never later', () => {
+    const wished = (seconds: number) =>
+      renewAt(
+        { id: 'a' },
+        { issuedAt, expiresAt: secondsOn(900), renewAt: secondsOn(seconds) },
+        defaultTimings,
+      )
+    expect(wished(60)).toEqual(secondsOn(60))
+    expect(wished(800)).toEqual(secondsOn(600))
+  })
+
+  test('a session without an end is never nearly out', () => {
+    const at = nearlyOutAt({ issuedAt, expiresAt: null }, defaultTimings)
+    expect(at > new Date('9999-01-01T00:00:00Z')).toBe(true)
+  })
+
   test('half a margin before its end a token is nearly out', () => {
     expect(nearlyOutAt({ issuedAt, expiresAt: secondsOn(3600) }, defaultTimings)).toEqual(
       secondsOn(3150),
@@ -73,10 +117,43 @@ describe('repetition', () => {
       expect(wait).toBeLessThanOrEqual(seconds)
       expect(wait).toBeGreaterThanOrEqual(seconds * 0.9)
     }
+    expect(backoffSeconds(1, 'any-1', defaultTimings)).toBeCloseTo(58.748_62, 4)
+  })
+
+  test('waits a minute where nothing has failed yet', () => {
+    expect(backoffSeconds(0, 'any-1', defaultTimings)).toBeCloseTo(58.748_62, 4)
+  })
+
+  test('does not wait where no wait is given', () => {
+    expect(backoffSeconds(3, 'any-1', { ...defaultTimings, backoffSeconds: [] })).toBe(0)
+  })
+})
+
+describe('an instant', () => {
+  test('is the earliest of those that there are', () => {
+    const [one, other] = [secondsOn(1), secondsOn(2)]
+    expect(earliest(other, undefined, one)).toEqual(one)
+    expect(earliest(undefined)).toBeUndefined()
+    expect(earliest()).toBeUndefined()
+  })
+
+  test('is the latest of two', () => {
+    const [one, other] = [secondsOn(1), secondsOn(2)]
+    expect(latest(one, other)).toEqual(other)
+    expect(latest(other, one)).toEqual(other)
+  })
+
+  test('may lie before another by a negative number of seconds', () => {
+    expect(later(issuedAt, -1.5)).toEqual(new Date('2025-12-31T23:59:58.500Z'))
   })
 })
 
 describe('the version budget', () => {
+  test('forgets a version once it is 24 hours old', () => {
+    const [old, young] = [secondsOn(0), secondsOn(0.001)]
+    expect(withinWindow([old, young], secondsOn(86_400), defaultTimings)).toEqual([young])
+  })
+
   test('is 100 versions in 24 hours, two of them in reserve', () => {
     const writes = (count: number, hoursAgo: number) =>
       Array.from({ length: count }, () => secondsOn(-hoursAgo * 3600))
