@@ -58,6 +58,7 @@ export const ledgerItem: fc.Arbitrary<LedgerItem> = fc.record(
     rotations: count,
     enrollmentWrites: fc.array(instant),
     consumerWrites: fc.array(instant),
+    incidents: count,
     incident: fc.record({
       id: text,
       openedAt: instant,
@@ -89,6 +90,7 @@ export const ledgerItem: fc.Arbitrary<LedgerItem> = fc.record(
       'rotations',
       'enrollmentWrites',
       'consumerWrites',
+      'incidents',
       'facts',
       'history',
     ],

@@ -3,12 +3,12 @@ import { eventType } from '../../lib/core/events.ts'
 import { tell } from '../../lib/core/incident.ts'
 
 const now = new Date('2026-01-01T00:00:00Z')
-const first = { runId: 'run-1', now }
-const second = { runId: 'run-2', now: new Date('2026-01-01T00:01:00Z') }
+const first = { id: 'incident-1', now }
+const second = { id: 'incident-2', now: new Date('2026-01-01T00:01:00Z') }
 
-test('a first cause opens an incident, named after the run that met it', () => {
+test('a first cause opens an incident, under the name that is next', () => {
   expect(tell(undefined, 'configuration', first)).toEqual({
-    incident: { id: 'run-1', openedAt: now, told: ['configuration'] },
+    incident: { id: 'incident-1', openedAt: now, told: ['configuration'] },
     isNews: true,
   })
 })
@@ -16,7 +16,7 @@ test('a first cause opens an incident, named after the run that met it', () => {
 test('another cause is news within the same incident', () => {
   const { incident } = tell(undefined, 'token-at-risk', first)
   expect(tell(incident, 'enrollment-required', second)).toEqual({
-    incident: { id: 'run-1', openedAt: now, told: ['token-at-risk', 'enrollment-required'] },
+    incident: { id: 'incident-1', openedAt: now, told: ['token-at-risk', 'enrollment-required'] },
     isNews: true,
   })
 })

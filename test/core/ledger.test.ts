@@ -44,6 +44,7 @@ test('a connection that the ledger has not seen is due at once and knows nothing
     rotations: 0,
     enrollmentWrites: [],
     consumerWrites: [],
+    incidents: 0,
     facts: {},
     history: [],
   })

@@ -182,7 +182,7 @@ describe('a token that the vendor confirms', () => {
         return put(id, version, label)
       },
     })
-    expect(seen).toEqual([publicationId('version-1'), publicationId('version-1/1')])
+    expect(seen).toEqual([publicationId('version-1'), publicationId('version-1/run-1')])
     expect(calls).toBe(2)
     expect([ending, item.published?.where]).toBeDefined()
   })

@@ -215,7 +215,7 @@ describe('a person is told', () => {
     expect(events).toEqual([
       {
         type: 'Token Rotation Failed',
-        idempotencyKey: 'run-1/configuration',
+        idempotencyKey: 'mdr-prod/version-1/0/configuration',
         detail: {
           schema: 1,
           connection: 'mdr-prod',
@@ -224,12 +224,16 @@ describe('a person is told', () => {
           outcome: 'blocked',
           message: 'is not JSON',
           cause: 'configuration',
-          incident: 'run-1',
+          incident: 'mdr-prod/version-1/0',
           publishedUntil: '2026-01-01T01:00:00.000Z',
         },
       },
     ])
-    expect(stored.incident).toEqual({ id: 'run-1', openedAt: t0, told: ['configuration'] })
+    expect(stored.incident).toEqual({
+      id: 'mdr-prod/version-1/0',
+      openedAt: t0,
+      told: ['configuration'],
+    })
   })
 
   test('the vendor’s own steps and then ours, if one must enroll', async () => {
@@ -251,7 +255,7 @@ describe('a person is told', () => {
   test('again by the next run if nobody heard it', async () => {
     const deaf = { events: { emit: () => Promise.reject(down) } }
     const { stored } = await ended(blocked, {}, { through: deaf })
-    expect(stored.incident).toEqual({ id: 'run-1', openedAt: t0, told: [] })
+    expect(stored.incident).toEqual({ id: 'mdr-prod/unpublished/0', openedAt: t0, told: [] })
     const further = await ended(blocked, { incident: incident('verify-failed') }, { through: deaf })
     expect(further.stored.incident).toEqual(incident('verify-failed'))
   })
@@ -405,7 +409,11 @@ describe('an incident is over', () => {
       const item = { ...budget, ...both, consumerWrites: writes(98) }
       const { told, stored } = await ended({ outcome: 'published' }, item)
       expect(told).toEqual(['Token Recovered'])
-      expect(stored.incident).toEqual({ id: 'run-1', openedAt: t0, told: ['version-budget'] })
+      expect(stored.incident).toEqual({
+        id: 'mdr-prod/version-1/1',
+        openedAt: t0,
+        told: ['version-budget'],
+      })
     })
 
     test('does not keep another incident open', async () => {
