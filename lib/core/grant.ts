@@ -71,9 +71,11 @@ async function grantSpendingNothing(
 ): Promise<Granted> {
   const call = callNow(context)
   const facts = grant.announces?.(call)
-  // What is announced, e.g. a one-time code, is good for a moment only.
-  const isLate = () =>
-    facts !== undefined && context.ports.clock.now() > later(call.now, call.timeoutSeconds)
+  // What is announced, e.g. a one-time code, is good for a moment only, and by a clock that is right.
+  const isLate = () => {
+    const now = context.ports.clock.now()
+    return facts !== undefined && (now > later(call.now, call.timeoutSeconds) || now < call.now)
+  }
   if (facts !== undefined && Object.keys(facts).length > 0) {
     await context.ledger.commit((item) => ({ ...item, facts: { ...item.facts, ...facts } }))
   }

@@ -28,7 +28,11 @@ export interface Incident {
 }
 
 /** What an enrollment is to mend. */
-const mendedByEnrollment: readonly Cause[] = ['enrollment-required', 'token-at-risk']
+const mendedByEnrollment: readonly Cause[] = [
+  'enrollment-required',
+  'token-at-risk',
+  'configuration',
+]
 
 /** A person has enrolled: if that does not help they hear of it, though it is the same incident. */
 export function enrolledDuring(incident: Incident): Incident {
@@ -41,7 +45,8 @@ export function enrolledDuring(incident: Incident): Incident {
 
 /** Equal for repeats of one telling. */
 export function tellingKey({ id, enrollments }: Incident, cause: Cause): string {
-  return enrollments === undefined ? `${id}/${cause}` : `${id}/${cause}/${enrollments}`
+  const isAnew = enrollments !== undefined && mendedByEnrollment.includes(cause)
+  return isAnew ? `${id}/${cause}/${enrollments}` : `${id}/${cause}`
 }
 
 /** What is told, and to be written down as told. */

@@ -53,6 +53,8 @@ export class Judge {
   private told = new Map<string, string>()
   private deadSince: Instant | undefined
   private hopelessUntil: Instant = 0
+  private isForgotten = false
+  private isRestored = false
   private servedVersion: string | undefined
   private servedNow: Served | undefined
   /** When the last undisturbed run began that got to work. */
@@ -106,6 +108,11 @@ export class Judge {
    */
   freshOrRefused(lastTroubleAt: Instant) {
     const now = this.timeline.now()
+    const isMisled = this.isForgotten || this.isRestored
+    if (isMisled && this.item() !== undefined && this.holds()) {
+      this.isForgotten = false
+      this.isRestored = false
+    }
     const served = this.served()
     if (served === undefined || this.isHopeless()) {
       this.deadSince = undefined
@@ -192,10 +199,18 @@ export class Judge {
   enrolled() {
     this.told.delete('enrollment-required')
     this.told.delete('token-at-risk')
+    this.told.delete('configuration')
+  }
+
+  /** A person has put an older version back. */
+  restored() {
+    this.isRestored = true
   }
 
   ledgerItemDeleted() {
-    this.deletedItems++
+    // Whatever a person then puts into the secret counts as new: it is sent, and repeated once.
+    this.deletedItems += 2
+    this.isForgotten = true
     // With the record goes what was told: it is news again.
     this.told = new Map()
   }
@@ -206,6 +221,8 @@ export class Judge {
 
   /** Whether nothing but a person helps. */
   isHopeless(): boolean {
+    // No record, and a version put back from before the last enrollment: nothing leads to the newer one.
+    if (this.isForgotten && this.isRestored) return true
     return !this.subject.species.restarts && (!this.isStored() || this.isAnnouncedTwice())
   }
 

@@ -72,7 +72,7 @@ export async function act(deed: PeopleAct, judge: Judge, desk: Desk, chance: Cha
     case 'restore': {
       const ids = [...enrollment.versions.keys()].slice(-6)
       if (ids.length > 0) enrollment.label(chance.one(ids), now)
-      return
+      return judge.restored()
     }
     case 'delete ledger item':
       cloud.items.delete(connection.id)
