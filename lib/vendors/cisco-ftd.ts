@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import * as v from 'valibot'
 import { VendorOrigin } from '../core/connection.ts'
 import { ConfigError, VerifyFailedError } from '../core/errors.ts'
@@ -225,6 +226,15 @@ function mayBecomeCustom(
 
 const Unit = v.object({ serialNumber: v.string() })
 
+/**
+ * Which unit it is, fit for the ledger and for messages: a device or proxy that puts anything else
+ * where its serial number belongs, e.g. the token it was shown, is known by a digest of it.
+ */
+function unitName(serialNumber: string): string {
+  if (/^[A-Z\d]{1,16}$/.test(serialNumber)) return serialNumber
+  return `digest ${createHash('sha256').update(serialNumber).digest('base64url').slice(0, 16)}`
+}
+
 /** Which unit answered: after a fail-over the peer knows none of the other's tokens. */
 function readUnit(
   { status, json }: HttpAnswer,
@@ -242,8 +252,8 @@ function readUnit(
   if (status !== 200 || !unit.success) {
     throw new VerifyFailedError(`systeminfo gave no serial number (status ${status})`, false)
   }
-  const { serialNumber } = unit.output
-  if (allowed !== undefined && !allowed.includes(serialNumber)) {
+  const serialNumber = unitName(unit.output.serialNumber)
+  if (allowed !== undefined && !allowed.includes(unit.output.serialNumber)) {
     throw new VerifyFailedError(
       `unit ${serialNumber} answers; allowed are ${allowed.join(', ')}: its token is not published`,
       true,

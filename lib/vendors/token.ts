@@ -51,10 +51,13 @@ export function lifetimeSeconds(
   return seconds > 0 ? Math.min(seconds, longest) : otherwise
 }
 
-/** Names of the keys of an answer, for an error message: never their values. */
+/**
+ * Names of the keys of an answer, for an error message: never their values, and only words, for a
+ * server that repeats what it was sent may put a token there.
+ */
 export function keysOf(json: unknown): string[] {
   if (typeof json !== 'object' || json === null) return []
   return Object.keys(json)
-    .filter((key) => /^[A-Za-z_][\w-]{0,40}$/.test(key))
+    .filter((key) => key.length <= 32 && /^[A-Za-z]+(?:[_-][A-Za-z]+)*$/.test(key))
     .slice(0, 12)
 }
