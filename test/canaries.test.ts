@@ -86,9 +86,14 @@ describe('a secret is found', () => {
   })
 
   test('of eight characters', () => {
-    for (const text of ['made-up1', base64('made-up1'), hex('made-up1')]) {
-      expect(tracesOf(['made-up1'], text)).toHaveLength(1)
-    }
+    const texts = ['made-up1', hex('made-up1'), 'u', 'u:', 'me:'].map((before, n) =>
+      n < 2 ? before : base64(`${before}made-up1:and more`),
+    )
+    for (const text of texts) expect(tracesOf(['made-up1'], text)).toHaveLength(1)
+  })
+
+  test('of several lines, in JSON', () => {
+    expect(tracesOf(['two\r\nlines\there'], JSON.stringify('two\r\nlines\there'))).toHaveLength(1)
   })
 
   test('among thousands, and the right ones', () => {
