@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import * as v from 'valibot'
 import { VendorOrigin } from '../core/connection.ts'
 import { ConfigError, VerifyFailedError } from '../core/errors.ts'
 import { later } from '../core/renewal.ts'
 import type { Call, Grant, HeldTokens, HttpAnswer, TokenSet, Vendor } from '../core/vendor.ts'
 import { readGrant } from './cisco-ftd-answers.ts'
+import { shownId } from './token.ts'
 
 /** A password-granted pair, in seconds: access 30 min, refresh 40 min, any number of refreshes. */
 const passwordAccessSeconds = 1800
@@ -225,15 +225,7 @@ function mayBecomeCustom(
 }
 
 const Unit = v.object({ serialNumber: v.string() })
-
-/**
- * Which unit it is, fit for the ledger and for messages: a device or proxy that puts anything else
- * where its serial number belongs, e.g. the token it was shown, is known by a digest of it.
- */
-function unitName(serialNumber: string): string {
-  if (/^[A-Z\d]{1,16}$/.test(serialNumber)) return serialNumber
-  return `digest ${createHash('sha256').update(serialNumber).digest('base64url').slice(0, 16)}`
-}
+const usualSerial = /^[A-Z\d]{1,16}$/
 
 /** Which unit answered: after a fail-over the peer knows none of the other's tokens. */
 function readUnit(
@@ -252,7 +244,7 @@ function readUnit(
   if (status !== 200 || !unit.success) {
     throw new VerifyFailedError(`systeminfo gave no serial number (status ${status})`, false)
   }
-  const serialNumber = unitName(unit.output.serialNumber)
+  const serialNumber = shownId(unit.output.serialNumber, usualSerial)
   if (allowed !== undefined && !allowed.includes(unit.output.serialNumber)) {
     throw new VerifyFailedError(
       `unit ${serialNumber} answers; allowed are ${allowed.join(', ')}: its token is not published`,

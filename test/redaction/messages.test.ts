@@ -5,6 +5,7 @@ import { decodeConnections } from '../../lib/core/decode-connections.ts'
 import { Redacted } from '../../lib/core/redacted.ts'
 import type { HttpAnswer, TokenSet, Verified } from '../../lib/core/vendor.ts'
 import { ciscoFtd } from '../../lib/vendors/cisco-ftd.ts'
+import { code42Incydr } from '../../lib/vendors/code42-incydr.ts'
 import { vendors } from '../../lib/vendors/index.ts'
 import { oauth2 } from '../../lib/vendors/oauth2.ts'
 import { keysOf } from '../../lib/vendors/token.ts'
@@ -38,7 +39,10 @@ async function verified(
   const http = { request: async () => answer, close: async () => {} }
   const [connection] = decodeConnections([{ id: 'a', vendor: vendor.id, ...options }], vendors)
   if (connection === undefined) return undefined
-  const credential = { username: 'api', password: canary, clientSecret: canary }
+  const credential =
+    vendor === code42Incydr
+      ? { clientId: 'key-1', clientSecret: canary }
+      : { username: 'api', password: canary, clientSecret: canary }
   const call = { now: issued.issuedAt, timeoutSeconds: 5, known }
   return vendor
     .connect(connection, credential, http)
@@ -55,7 +59,8 @@ test('an error names the keys of an answer only if they are words', () => {
     wstrKey: 5,
   }
   expect(keysOf(answer)).toEqual(['access_token', 'error-uri', 'wstrKey'])
-  expect(keysOf({ [`a${'b'.repeat(40)}`]: 1 })).toEqual([])
+  const oneWord = 'b'.repeat(25)
+  expect(keysOf({ [oneWord]: 1, GNIBgzqZlGIEAUEydWzccyym: 2 })).toEqual([])
 })
 
 test('a unit that gives a credential for its serial number is known by a digest of it', async () => {
@@ -74,6 +79,18 @@ test('a unit that gives a credential for its serial number is known by a digest 
   const refused = await verified(ciscoFtd, listed, { serialNumber: canary })
   expect(refused).toMatchObject({ code: 'ERR_VERIFY_FAILED', rejected: true })
   for (const told of [other, refused]) expect(tracesOf([canary], prints(told))).toEqual([])
+})
+
+test('a tenant that gives a credential for its id is known by a digest of it', async () => {
+  const options = { url: 'https://api.example.com' }
+  const known = { tenantId: 'tenant-1' }
+  const token = `eyJ.${canary}.${canary}`
+  const found = await verified(code42Incydr, options, { tenantId: token }, { known })
+  expect(found).toMatchObject({
+    facts: { tenantId: expect.stringMatching(/^digest [\w-]{16}$/) },
+    warning: expect.stringContaining('answers where tenant-1 did'),
+  })
+  expect(tracesOf([token, canary], JSON.stringify(found))).toEqual([])
 })
 
 test('a device whose serial number is of no usual form may still be the one that is allowed', async () => {
