@@ -18,12 +18,12 @@ export function secretsIn(exchange: Exchange, answered?: Answered): string[] {
     ...fromParameters(body),
     ...texts.flatMap((text) => fromJson(parsed(text), '')),
   ]
-  return [...new Set(found)].filter(isSecret)
+  return [...new Set(found)].filter((text) => isSecret(text))
 }
 
-/** Every credential in the document of a secret, or in what an operator types. */
-export function secretsOf(document: unknown): string[] {
-  return [...new Set(fromJson(document, ''))].filter(isSecret)
+/** Every credential in the document of a secret, or in what an operator types, from so many characters on. */
+export function secretsOf(document: unknown, atLeast = shortest): string[] {
+  return [...new Set(fromJson(document, ''))].filter((text) => isSecret(text, atLeast))
 }
 
 /** The same of the document that a call to AWS stores or reads, if there is one. */
@@ -69,6 +69,6 @@ function parsed(text: string): unknown {
   }
 }
 
-function isSecret(text: string): boolean {
-  return text.length >= shortest && !/^(https?:|urn:|integration@|token-rotator\/)/.test(text)
+function isSecret(text: string, atLeast = shortest): boolean {
+  return text.length >= atLeast && !/^(https?:|urn:|integration@|token-rotator\/)/.test(text)
 }
