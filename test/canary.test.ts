@@ -193,7 +193,7 @@ test('no secret leaves its secrets and the escrow, whatever goes wrong', async (
     expect(text.length, sink).toBeGreaterThan(1000)
     expect(tracesOf(secrets, text), sink).toEqual([])
   }
-}, 60_000)
+}, 120_000)
 
 test('a consumer secret never holds what renews its token', async () => {
   const at = await everythingAtWork()

@@ -33,10 +33,10 @@ export function refuseUndeclared(rawArgs: readonly string[], declared: ArgsDef):
     const found = (error as Error).message.split('. ')[0]?.replace(/\n.*/s, '')
     throw new UsageError(`${found}; allowed: ${allowed}`)
   }
-  const surplus = given.positionals[positionals.length]
-  if (surplus !== undefined) {
+  if (given.positionals.length > positionals.length) {
+    // Not repeated: behind `enroll <connection>` it is likely to be a credential.
     throw new UsageError(
-      `unexpected argument '${surplus}'; allowed: ${positionals.map(([name]) => `<${name}>`).join(' ') || 'no arguments'}, ${allowed}`,
+      `unexpected argument at place ${positionals.length + 1}; allowed: ${positionals.map(([name]) => `<${name}>`).join(' ') || 'no arguments'}, ${allowed}`,
     )
   }
   const missing = positionals[given.positionals.length]

@@ -89,10 +89,21 @@ function decodeConnection(entry: unknown, at: string, vendors: VendorTable): Con
   }
 }
 
-/** What was found, fit to be shown: of a URL only scheme and host, for the rest may be a credential. */
+// Ids, versions and names are shorter; keys and most tokens are longer.
+const longestShown = 60
+
+/**
+ * What was found, fit to be shown: of a URL only scheme and host, of what has parts or is long only
+ * what it is, for the rest may be a credential.
+ */
 function shown(input: unknown): string {
+  if (Array.isArray(input)) return 'a list'
+  if (typeof input === 'object' && input !== null) return 'an object'
   const isUrl = typeof input === 'string' && URL.canParse(input) && new URL(input).host !== ''
-  if (!isUrl) return JSON.stringify(input).slice(0, 80)
+  if (!isUrl && typeof input === 'string' && input.length > longestShown) {
+    return `a text of ${input.length} characters`
+  }
+  if (!isUrl) return JSON.stringify(input)
   const { protocol, host, href } = new URL(input)
   const whole = `${protocol}//${host}/`
   return JSON.stringify(href === whole ? input : `${whole}…`)

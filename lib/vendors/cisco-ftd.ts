@@ -4,6 +4,7 @@ import { ConfigError, VerifyFailedError } from '../core/errors.ts'
 import { later } from '../core/renewal.ts'
 import type { Call, Grant, HeldTokens, HttpAnswer, TokenSet, Vendor } from '../core/vendor.ts'
 import { readGrant } from './cisco-ftd-answers.ts'
+import { shownId } from './token.ts'
 
 /** A password-granted pair, in seconds: access 30 min, refresh 40 min, any number of refreshes. */
 const passwordAccessSeconds = 1800
@@ -224,6 +225,7 @@ function mayBecomeCustom(
 }
 
 const Unit = v.object({ serialNumber: v.string() })
+const usualSerial = /^[A-Z\d]{1,16}$/
 
 /** Which unit answered: after a fail-over the peer knows none of the other's tokens. */
 function readUnit(
@@ -242,8 +244,8 @@ function readUnit(
   if (status !== 200 || !unit.success) {
     throw new VerifyFailedError(`systeminfo gave no serial number (status ${status})`, false)
   }
-  const { serialNumber } = unit.output
-  if (allowed !== undefined && !allowed.includes(serialNumber)) {
+  const serialNumber = shownId(unit.output.serialNumber, usualSerial)
+  if (allowed !== undefined && !allowed.includes(unit.output.serialNumber)) {
     throw new VerifyFailedError(
       `unit ${serialNumber} answers; allowed are ${allowed.join(', ')}: its token is not published`,
       true,

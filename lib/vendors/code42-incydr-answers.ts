@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { GrantRefusedError, ResponseError, VerifyFailedError } from '../core/errors.ts'
 import { later } from '../core/renewal.ts'
 import type { HttpAnswer, TokenSet, Verified } from '../core/vendor.ts'
-import { keysOf, lifetimeSeconds, WireToken } from './token.ts'
+import { keysOf, lifetimeSeconds, shownId, WireToken } from './token.ts'
 
 /** Documented lives of access tokens, in seconds: an API client's, and a user's. */
 export const clientAccessSeconds = 900
@@ -159,6 +159,8 @@ export function readPair(answer: HttpAnswer, now: Date): TokenSet {
 }
 
 const Customer = v.object({ tenantId: v.string() })
+// A UUID, with or without its dashes.
+const usualTenant = /^[\w-]{1,36}$/
 const User = v.looseObject({})
 
 /**
@@ -186,7 +188,7 @@ export function readProof(
   }
   const customer = v.safeParse(Customer, json)
   if (!customer.success) return {}
-  const tenantId = customer.output.tenantId.slice(0, 128)
+  const tenantId = shownId(customer.output.tenantId, usualTenant)
   const isOther = known.tenantId !== undefined && known.tenantId !== tenantId
   return {
     facts: { tenantId },

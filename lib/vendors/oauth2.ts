@@ -141,6 +141,9 @@ function hasRefreshToken({ refreshToken, refreshExpiresAt }: HeldTokens, now: Da
   return end === undefined || later(end, skewSeconds) > now
 }
 
+/** Registered with IANA beside Bearer; `mac` is of a draft that some servers follow. */
+const tokenTypes = ['DPoP', 'PoP', 'N_A', 'mac']
+
 async function verify(
   { accessToken, tokenType }: TokenSet,
   { verifyUrl }: Settings,
@@ -149,10 +152,10 @@ async function verify(
 ): Promise<Verified> {
   // Its pair is kept, but no consumer could send it (RFC 6749, section 7.1).
   if (tokenType !== 'Bearer') {
-    throw new VerifyFailedError(
-      `the token is of type ${tokenType}; only Bearer can be served`,
-      true,
-    )
+    // A server that puts a token there must not find it in a message.
+    const type = tokenTypes.find((known) => known.toLowerCase() === tokenType.toLowerCase())
+    const found = type === undefined ? 'another type' : `type ${type}`
+    throw new VerifyFailedError(`the token is of ${found}; only Bearer can be served`, true)
   }
   if (verifyUrl === undefined) return {}
   const { status } = await http.request({

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { decodeJwt } from 'jose'
 import * as v from 'valibot'
 import { Redacted } from '../core/redacted.ts'
@@ -51,10 +52,24 @@ export function lifetimeSeconds(
   return seconds > 0 ? Math.min(seconds, longest) : otherwise
 }
 
-/** Names of the keys of an answer, for an error message: never their values. */
+/**
+ * Names of the keys of an answer, for an error message: never their values, and only words, for a
+ * server that repeats what it was sent may put a token there.
+ */
 export function keysOf(json: unknown): string[] {
   if (typeof json !== 'object' || json === null) return []
   return Object.keys(json)
-    .filter((key) => /^[A-Za-z_][\w-]{0,40}$/.test(key))
+    .filter(
+      (key) => key.length <= 24 && /^[A-Z]?[a-z]{2,}(?:[_-][a-z]{2,}|[A-Z][a-z]{2,})*$/.test(key),
+    )
     .slice(0, 12)
+}
+
+/**
+ * An id out of an answer, fit for the ledger and for messages: what has not the usual form of such an
+ * id, e.g. the token that was sent and comes back in its place, is known by a digest.
+ */
+export function shownId(id: string, usual: RegExp): string {
+  if (usual.test(id)) return id
+  return `digest ${createHash('sha256').update(id).digest('base64url').slice(0, 16)}`
 }

@@ -88,6 +88,23 @@ describe('an enumeration would notice', () => {
     expect(lostPairs).toBeGreaterThan(0)
   })
 
+  test('a run that says what it holds', async () => {
+    const { leaks, failures } = await tallied(
+      singles,
+      broken((world) => {
+        const { emit } = world.ports.events
+        Object.assign(world.ports.events, {
+          emit: (event: Parameters<typeof emit>[0]) => {
+            const message = `holds ${world.secrets.current(world.enrollment)?.refreshToken}`
+            return emit({ ...event, detail: { ...event.detail, message } })
+          },
+        })
+      }),
+    )
+    expect(leaks).toBeGreaterThan(0)
+    expect(failures.join()).toContain('leaks')
+  })
+
   test('a ledger that keeps no record of what was sent', async () => {
     const { doubleSpends } = await tallied(
       singles,

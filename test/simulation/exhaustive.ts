@@ -23,6 +23,7 @@ export const lossNames = [
   'unrecovered',
   'duplicatePages',
   'falseAlarms',
+  'leaks',
 ] as const satisfies readonly (keyof Losses)[]
 
 /** What an enumeration found. */
@@ -52,6 +53,7 @@ export function newTally(): Tally {
     unrecovered: 0,
     duplicatePages: 0,
     falseAlarms: 0,
+    leaks: 0,
   }
 }
 

@@ -2,8 +2,10 @@ import { setImmediate } from 'node:timers/promises'
 import type { RotatorEvent } from '../../lib/core/events.ts'
 import { fingerprint } from '../../lib/core/ledger.ts'
 import { Redacted } from '../../lib/core/redacted.ts'
+import { canaries } from '../canaries.ts'
 import { type Boundary, type Fault as Crash, interposed, unanswered } from '../core/crash.ts'
 import type { AnyWorld, Scenario } from '../core/scenarios.ts'
+import { secretsOf } from '../redaction/wire.ts'
 
 /**
  * What happens at one boundary. `answer late`: the call takes effect, and its answer comes only after
@@ -31,6 +33,8 @@ export interface Losses {
   readonly duplicatePages: number
   /** A person was asked to enroll although a store had what the vendor would take. */
   readonly falseAlarms: number
+  /** Places outside the stores at which a credential shows: in outcomes, events or the ledger. */
+  readonly leaks: number
 }
 
 export interface Verdict extends Losses {
@@ -68,6 +72,7 @@ export async function inPlay(scenario: Scenario, plan: readonly Planned[]) {
   let falseAlarms = 0
   let wholeRuns = 0
   let deadReads = 0
+  const outcomes: unknown[] = []
 
   /** Starts an invocation, if one is due, and lets everything happen that can. */
   async function launch(): Promise<Process | undefined> {
@@ -126,6 +131,7 @@ export async function inPlay(scenario: Scenario, plan: readonly Planned[]) {
       return gone<R>()
     })
     void world.invoke(through).then((outcome) => {
+      outcomes.push(outcome)
       if (process.state === 'dead') return
       process.state = 'ended'
       // Whoever found the lease taken, or had to wait in doubt, has asked nothing of the vendor.
@@ -170,6 +176,7 @@ export async function inPlay(scenario: Scenario, plan: readonly Planned[]) {
       unrecovered: isWell || isPastHelp(world, scenario) ? 0 : 1,
       duplicatePages: duplicatePages(world.events.emitted),
       falseAlarms,
+      leaks: leaksOf(world, outcomes),
     }
   }
 
@@ -216,6 +223,15 @@ function isStored(world: AnyWorld): boolean {
 
 function storedBy({ secrets, enrollment, parameters }: AnyWorld): readonly string[] {
   return [...secrets.texts(enrollment), ...parameters.values.values()]
+}
+
+/** Tokens of fakes are shorter than real ones, and long enough not to be found by chance. */
+const shortestSecret = 8
+
+function leaksOf(world: AnyWorld, outcomes: readonly unknown[]): number {
+  const stored = [...storedBy(world), ...world.secrets.texts(world.consumer)]
+  const search = canaries(stored.flatMap((text) => secretsOf(JSON.parse(text), shortestSecret)))
+  return search.find(JSON.stringify([outcomes, world.events.emitted, itemOf(world)])).length
 }
 
 /** Whether the current version has what the vendor would take, if it gives refresh tokens at all. */

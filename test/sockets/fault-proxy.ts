@@ -38,6 +38,8 @@ export interface FaultProxyOptions {
   /** Told before the server is, and after it has answered; the client knows nothing yet. */
   readonly onForward?: (exchange: Exchange) => void
   readonly onAnswer?: (exchange: Exchange, answered: Answered) => void
+  /** What the client is told instead. @default what the server answered */
+  readonly rewrite?: (exchange: Exchange, answered: Answered) => Answered
   /** Pause between two bytes of a drip. @default 1000 */
   readonly dripMilliseconds?: number
 }
@@ -84,7 +86,8 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
       answered.body.toString('latin1').replaceAll(upstream.origin, url),
       'latin1',
     )
-    await deliver({ ...answered, body }, fault, { secure, raw }, dripMilliseconds)
+    const own = { ...answered, body }
+    await deliver(options.rewrite?.(exchange, own) ?? own, fault, { secure, raw }, dripMilliseconds)
   }
 
   const lines = new WeakMap<Socket, { agent: HttpAgent; last: Promise<void> }>()

@@ -18,7 +18,7 @@ import type { Credential, Simulator } from '../../lib/local/simulators/simulator
 import { vendors } from '../../lib/vendors/index.ts'
 import { newCredential } from './console.ts'
 import { type Exchange, startFaultProxy } from './fault-proxy.ts'
-import type { Fault } from './faults.ts'
+import type { Answered, Fault } from './faults.ts'
 import { createWitness, type Witness } from './witness.ts'
 
 /** A connection in the scene: a demo connection under an id of its own. */
@@ -44,6 +44,9 @@ export interface SceneOptions {
   readonly awsFault?: (exchange: Exchange) => Fault | undefined
   /** Told of every exchange, of either leg, as it begins. */
   readonly onExchange?: (exchange: Exchange) => void
+  /** What is answered instead of what a vendor or AWS answers; told of every answer. */
+  readonly vendorAnswer?: (id: string, exchange: Exchange, answered: Answered) => Answered
+  readonly awsAnswer?: (exchange: Exchange, answered: Answered) => Answered
 }
 
 export type Scene = Awaited<ReturnType<typeof startScene>>
@@ -55,6 +58,7 @@ export type Scene = Awaited<ReturnType<typeof startScene>>
  */
 export async function startScene(options: SceneOptions) {
   const { parts, speed, timings, vendorFault, awsFault, onExchange } = options
+  const { vendorAnswer, awsAnswer } = options
   const authority = await createAuthority('fault proxy', new Date())
   const certificate = await authority.issue({ usage: 'server', commonName: 'fault proxy' })
   const endpoint = await startAwsEndpoint({
@@ -75,6 +79,7 @@ export async function startScene(options: SceneOptions) {
       const owner = [...members.values()].find(({ id }) => isOf(id, exchange))
       owner?.witness.stored(exchange.body)
     },
+    ...(awsAnswer === undefined ? {} : { rewrite: awsAnswer }),
   })
   enterLocalAccount(endpoint.url)
 
@@ -93,6 +98,9 @@ export async function startScene(options: SceneOptions) {
         },
         onForward: witness.forwarded,
         onAnswer: witness.answered,
+        ...(vendorAnswer && {
+          rewrite: (exchange, answered) => vendorAnswer(id, exchange, answered),
+        }),
       })
       const configuration = configure({ id, demo }, simulator, {
         url: proxy.url,
