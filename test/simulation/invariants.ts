@@ -109,7 +109,7 @@ export class Judge {
   freshOrRefused(lastTroubleAt: Instant) {
     const now = this.timeline.now()
     const isMisled = this.isForgotten || this.isRestored
-    if (isMisled && this.item() !== undefined && this.holds()) {
+    if (isMisled && this.item()?.versionId !== undefined && this.holds()) {
       this.isForgotten = false
       this.isRestored = false
     }
@@ -127,6 +127,8 @@ export class Judge {
       return
     }
     this.deadSince = undefined
+    // All is well again, though a run that could write nothing down may have told of it.
+    if (this.told.size > 0 && this.isWell()) this.told = new Map()
     const { issuedAt, expiresAt } = served
     if (expiresAt === null || now < nearlyOutAt(served, defaultTimings).getTime()) return
     if (this.item()?.intent !== undefined) return
@@ -197,6 +199,7 @@ export class Judge {
 
   /** What an enrollment did not mend is news. */
   enrolled() {
+    this.isForgotten = true
     this.told.delete('enrollment-required')
     this.told.delete('token-at-risk')
     this.told.delete('configuration')
