@@ -110,7 +110,8 @@ function retryTime(item: LedgerItem, { cause }: Ending, now: Date, timings: Timi
   const byBackoff = later(now, backoffSeconds(item.attempts + 1, item.connection, timings))
   const end = item.published?.expiresAt
   // A session dies of silence: unless there is more to it, the next tick asks again, or begins another.
-  if (end === null && cause === undefined) {
+  // One that stands in the mirror wants to be kept alive as much.
+  if (end === null && (cause === undefined || cause === 'version-budget')) {
     return earliest(byBackoff, later(now, timings.keepAliveSeconds)) ?? byBackoff
   }
   if (!end || end <= now) return byBackoff

@@ -54,6 +54,8 @@ export class Judge {
   private deadSince: Instant | undefined
   private hopelessUntil: Instant = 0
   private isForgotten = false
+  /** When the ledger item was deleted: a run that was at work then tells what it knows. */
+  private forgottenAt: Instant = 0
   private isRestored = false
   private servedVersion: string | undefined
   private servedNow: Served | undefined
@@ -151,7 +153,9 @@ export class Judge {
     const known = this.told.get(detail.cause)
     // Under the same key it is the same message, delivered again.
     if (known === idempotencyKey) return false
-    if (known !== undefined) this.breach('duplicatePages', `told again: ${detail.cause}`)
+    const isForgotten = this.timeline.now() - this.forgottenAt < leaseMs
+    if (known !== undefined && !isForgotten)
+      this.breach('duplicatePages', `told again: ${detail.cause}`)
     this.told.set(detail.cause, idempotencyKey)
     if (detail.cause !== 'enrollment-required') return false
     if (!this.isHopeless()) {
@@ -176,9 +180,10 @@ export class Judge {
   /** Invariant 7: whether consumers and the rotator have what the vendor takes, and nobody waits for anything. */
   isWell(): boolean {
     const item = this.item()
-    if (item === undefined || item.incident !== undefined || item.intent !== undefined) return false
-    const served = this.served()
-    return served !== undefined && this.subject.fake.isAlive(served.token) && this.holds()
+    if (item === undefined || item.intent !== undefined) return false
+    // A day's versions are used up: the mirror serves, and nothing but time gives more.
+    const isOpen = item.incident?.told.some((cause) => cause !== 'version-budget') ?? false
+    return !isOpen && this.isServed() && this.holds()
   }
 
   /** Whether a reader is served by a living token at least; a doubt may still be open. */
@@ -214,6 +219,7 @@ export class Judge {
     // Whatever a person then puts into the secret counts as new: it is sent, and repeated once.
     this.deletedItems += 2
     this.isForgotten = true
+    this.forgottenAt = this.timeline.now()
     // With the record goes what was told: it is news again.
     this.told = new Map()
   }
