@@ -253,6 +253,9 @@ export class Judge {
     if (taken.length === 0) return false
     const escrowed = this.cloud.parameters.get(escrowName(this.subject.connection.id)) ?? ''
     if (taken.some((token) => escrowed.includes(token))) return true
+    // Where it nearly always is; only the unusual world is searched to the end.
+    const current = this.current(this.enrollmentId) ?? ''
+    if (taken.some((token) => current.includes(token))) return true
     for (const { text } of this.cloud.secret(this.enrollmentId).versions.values()) {
       if (taken.some((token) => text.includes(token))) return true
     }
