@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto'
+import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
+import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { Failure, RangeResult, SeedRange } from './range.ts'
 import { merge, newTally, type Tally } from './tally.ts'
@@ -77,8 +79,9 @@ async function spread(
 /** On Node 20 a thread does not inherit the reading of TypeScript, so it asks for it first. */
 function startWorker(): Worker {
   const file = new URL('range-worker.ts', import.meta.url).href
+  const reader = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm/api')).href
   const begin = [
-    `import { register } from ${JSON.stringify(import.meta.resolve('tsx/esm/api'))}`,
+    `import { register } from ${JSON.stringify(reader)}`,
     'register()',
     `await import(${JSON.stringify(file)})`,
   ]

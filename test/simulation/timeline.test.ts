@@ -42,10 +42,11 @@ test('what was due in the past happens now: time never runs backwards', async ()
 test('everything that an event sets going has come to rest before the next event', async () => {
   const timeline = newTimeline(0)
   const seen: string[] = []
-  timeline.at(10, async () => {
+  const steps = async () => {
     for (let step = 0; step < 50; step++) await null
     seen.push('rested')
-  })
+  }
+  timeline.at(10, () => void steps())
   timeline.at(10, () => seen.push('next'))
   await timeline.until(30)
   expect(seen).toEqual(['rested', 'next'])
