@@ -61,12 +61,24 @@ async function isPlayedTheSame(options: CampaignCommandOptions): Promise<boolean
 }
 
 function figures({ total, digest }: CampaignReport, seconds: number) {
-  const { leaks, ...losses } = total.losses
+  const { leaks, lostEdits, ...losses } = total.losses
   const { seeds, rotations, spends, runs, enrollments } = total
   const faults = Object.fromEntries(
     Object.entries(total.faults).toSorted(([a], [b]) => (a < b ? -1 : 1)),
   )
-  return { seeds, rotations, spends, faults, ...losses, seconds, leaks, enrollments, runs, digest }
+  return {
+    seeds,
+    rotations,
+    spends,
+    faults,
+    ...losses,
+    seconds,
+    leaks,
+    lostEdits,
+    enrollments,
+    runs,
+    digest,
+  }
 }
 
 function table({ total, tallies, digest }: CampaignReport, seconds: number): string {

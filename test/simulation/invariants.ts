@@ -19,6 +19,7 @@ export const lossNames = [
   'duplicatePages',
   'unrecovered',
   'leaks',
+  'lostEdits',
 ] as const
 export type Loss = (typeof lossNames)[number]
 
@@ -60,6 +61,7 @@ export class Judge {
   /** When the last undisturbed run began that got to work. */
   private wholeRunAt: Instant = 0
   private staleToken: string | undefined
+  private edit: string | undefined
 
   constructor(
     subject: Subject,
@@ -161,6 +163,18 @@ export class Judge {
     return true
   }
 
+  /** Invariant 2, of people: what they wrote by hand is never overwritten, but by what people do. */
+  noEditLost() {
+    const note = this.edit
+    if (note !== undefined && !this.current(this.enrollmentId)?.includes(note)) {
+      this.breach('lostEdits', 'what a person wrote into the enrollment secret is gone')
+    }
+  }
+
+  editedByHand(note: string) {
+    this.edit = note
+  }
+
   /** Invariant 5: what others may look at holds nothing of what is held. */
   noSecretLeaves(sinks: string) {
     for (const { text } of this.cloud.secret(this.enrollmentId).versions.values()) {
@@ -200,6 +214,7 @@ export class Judge {
   /** What an enrollment did not mend is news. */
   enrolled() {
     this.isForgotten = true
+    this.edit = undefined
     this.told.delete('enrollment-required')
     this.told.delete('token-at-risk')
     this.told.delete('configuration')
@@ -208,6 +223,7 @@ export class Judge {
   /** A person has put an older version back. */
   restored() {
     this.isRestored = true
+    this.edit = undefined
   }
 
   ledgerItemDeleted() {
