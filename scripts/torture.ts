@@ -1,30 +1,65 @@
 import { type ArgsDef, parseArgs } from 'citty'
 import { choiceOption, numberOption, refuseUndeclared, UsageError } from '../lib/cli/arguments.ts'
-import { furtherScenarios, type Scenario, scenarios, vendorOf } from '../test/core/scenarios.ts'
-import {
-  lossNames,
-  newTally,
-  overlaps,
-  singlesAndPairs,
-  type Tally,
-} from '../test/simulation/exhaustive.ts'
-
-const everyScenario = [...scenarios, ...furtherScenarios]
-const vendors = [...new Set(everyScenario.map(vendorOf))]
-const failuresShown = 20
+import { vendors } from '../lib/vendors/index.ts'
 
 const declared = {
   exhaustive: { type: 'boolean', default: false, description: 'every fault at every boundary' },
-  vendor: { type: 'string', valueHint: 'id', description: `one of ${vendors.join(', ')}` },
   sockets: { type: 'boolean', default: false, description: 'kill the functions under load' },
-  kills: { type: 'string', default: '200', valueHint: 'n', description: 'how often' },
-  seed: { type: 'string', default: '1', valueHint: 'text', description: 'when to kill' },
+  seeds: { type: 'string', valueHint: 'n', description: 'how many worlds; default 1000' },
+  seed: { type: 'string', valueHint: 's', description: 'the first world; alone: only that one' },
+  hours: { type: 'string', valueHint: 'n', description: 'of trouble per world; default 12' },
+  trace: { type: 'boolean', default: false, description: 'print what happens in the first world' },
+  vendor: { type: 'string', valueHint: 'id', description: 'this vendor alone' },
+  kills: { type: 'string', valueHint: 'n', description: 'how often; default 200' },
   json: { type: 'boolean', default: false, description: 'one line of JSON instead of a table' },
 } as const satisfies ArgsDef
+type Given = ReturnType<typeof parseArgs<typeof declared>>
 
-// `npm run torture -- --exhaustive`: interrupts the shipped engine at every boundary in every way, alone
-// and in pairs, and lets two runs meet at every two boundaries. `--sockets`: kills the shipped functions
-// at random instants. Status 1: something was lost.
+/** What a mode can be told, and its work, which is loaded if it is chosen. */
+interface Mode {
+  readonly takes: readonly (keyof typeof declared)[]
+  readonly run: (given: Given) => Promise<number>
+}
+
+/** Chosen by their flags. Each gives the exit status: 1 if something was lost. */
+const modes: Readonly<Record<'exhaustive' | 'sockets', Mode>> = {
+  exhaustive: {
+    takes: ['vendor'],
+    async run({ vendor, json }) {
+      const { exhaustiveCommand } = await import('../test/simulation/exhaustive-command.ts')
+      return exhaustiveCommand({ ...only(vendor), json })
+    },
+  },
+  sockets: {
+    takes: ['kills', 'seed'],
+    async run({ kills = '200', seed = '1', json }) {
+      const often = numberOption('kills', kills, { min: 1, max: 100_000, whole: true })
+      const { killCommand } = await import('../test/sockets/kill-command.ts')
+      return killCommand({ kills: often, seed, json })
+    },
+  },
+}
+
+/** Without a flag: worlds of trouble, each from its seed. */
+const simulation: Mode = {
+  takes: ['seeds', 'seed', 'hours', 'trace', 'vendor'],
+  async run({ seed, seeds = seed === undefined ? '1000' : '1', hours = '12', vendor, ...given }) {
+    const whole = (name: string, text: string, min: number, max: number) =>
+      numberOption(name, text, { min, max, whole: true })
+    const first = whole('seed', seed ?? '0', 0, 2 ** 32 - 1)
+    const options = {
+      seed: first,
+      // There are no more worlds than these.
+      seeds: whole('seeds', seeds, 1, 2 ** 32 - first),
+      hours: whole('hours', hours, 1, 8760),
+    }
+    const { campaignCommand } = await import('../test/simulation/campaign-command.ts')
+    return campaignCommand({ ...options, ...only(vendor), trace: given.trace, json: given.json })
+  },
+}
+
+// `npm run torture`: plays the shipped engine through more trouble than it will ever meet, and counts
+// what is lost. Status 1: something was. README, "Development", tells the modes apart.
 try {
   process.exitCode = await torture(process.argv.slice(2))
 } catch (error) {
@@ -35,60 +70,23 @@ try {
 
 async function torture(rawArgs: string[]): Promise<number> {
   refuseUndeclared(rawArgs, declared)
-  const { exhaustive, sockets, kills, seed, vendor, json } = parseArgs<typeof declared>(
-    rawArgs,
-    declared,
-  )
-  if (sockets) {
-    const { killCommand } = await import('../test/sockets/kill-command.ts')
-    const often = numberOption('kills', kills, { min: 1, max: 100_000, whole: true })
-    return killCommand({ kills: often, seed, json })
+  const given = parseArgs<typeof declared>(rawArgs, declared)
+  const chosen = Object.entries(modes).filter(([flag]) => given[flag as keyof typeof modes])
+  if (chosen.length > 1) {
+    const flags = chosen.map(([flag]) => `--${flag}`).join(' and ')
+    throw new UsageError(`${flags} are two modes; allowed is one of them`)
   }
-  if (!exhaustive) throw new UsageError('nothing to do; allowed: --exhaustive, --sockets')
-  const only = vendor === undefined ? undefined : choiceOption('--vendor', vendor, vendors)
-
-  const columns = ['single', 'pairs', 'overlaps', 'enrollments', 'raced', ...lossNames] as const
-  const print = (title: string, cells: readonly (string | number)[]) => {
-    if (json) return
-    const widths = [...columns, 'seconds'].map(({ length }) => length + 2)
-    const row = cells.map((cell, index) => String(cell).padStart(widths[index] ?? 0))
-    process.stdout.write(`${title.padEnd(50)}${row.join('')}\n`)
+  const [flag, mode] = chosen[0] ?? ['', simulation]
+  const allowed = new Set<string>([flag, ...mode.takes, 'json'])
+  for (const [name, { default: absent }] of Object.entries<ArgsDef[string]>(declared)) {
+    if (allowed.has(name) || given[name as keyof typeof given] === absent) continue
+    const known = [...allowed].filter((one) => one !== '').map((one) => `--${one}`)
+    throw new UsageError(`--${name} means nothing here; allowed: ${known.join(', ')}`)
   }
-  const row = (tally: Tally) => columns.map((name) => tally[name])
-
-  const total = newTally()
-  const start = performance.now()
-  print('scenario', [...columns, 'seconds'])
-  for (const scenario of everyScenario.filter(
-    (one) => only === undefined || vendorOf(one) === only,
-  )) {
-    const [tally, seconds] = await measured(scenario)
-    for (const name of columns) total[name] += tally[name]
-    print(scenario.title, [...row(tally), seconds])
-    for (const failure of tally.failures.slice(0, failuresShown)) {
-      process.stderr.write(`${failure}\n`)
-    }
-    const unshown = tally.failures.length - failuresShown
-    if (unshown > 0) process.stderr.write(`${scenario.title}: and ${unshown} more\n`)
-  }
-  const seconds = secondsSince(start)
-  print('all', [...row(total), seconds])
-  if (json) {
-    const figures = Object.fromEntries(columns.map((name) => [name, total[name]]))
-    const schedules = total.single + total.pairs + total.overlaps
-    process.stdout.write(`${JSON.stringify({ schedules, ...figures, seconds })}\n`)
-  }
-  return lossNames.every((name) => total[name] === 0) ? 0 : 1
+  return mode.run(given)
 }
 
-async function measured(scenario: Scenario): Promise<[Tally, number]> {
-  const tally = newTally()
-  const start = performance.now()
-  await singlesAndPairs(scenario, tally)
-  await overlaps(scenario, tally)
-  return [tally, secondsSince(start)]
-}
-
-function secondsSince(start: number): number {
-  return Math.round((performance.now() - start) / 100) / 10
+function only(vendor: string | undefined): { vendor?: string } {
+  if (vendor === undefined) return {}
+  return { vendor: choiceOption('--vendor', vendor, Object.keys(vendors)) }
 }

@@ -19,6 +19,7 @@ export const lossNames = [
   'duplicatePages',
   'unrecovered',
   'leaks',
+  'lostEdits',
 ] as const
 export type Loss = (typeof lossNames)[number]
 
@@ -62,6 +63,7 @@ export class Judge {
   /** When the last undisturbed run began that got to work. */
   private wholeRunAt: Instant = 0
   private staleToken: string | undefined
+  private edit: string | undefined
 
   constructor(
     subject: Subject,
@@ -165,6 +167,18 @@ export class Judge {
     return true
   }
 
+  /** Invariant 2, of people: what they wrote by hand is never overwritten, but by what people do. */
+  noEditLost() {
+    const note = this.edit
+    if (note !== undefined && !this.current(this.enrollmentId)?.includes(note)) {
+      this.breach('lostEdits', 'what a person wrote into the enrollment secret is gone')
+    }
+  }
+
+  editedByHand(note: string) {
+    this.edit = note
+  }
+
   /** Invariant 5: what others may look at holds nothing of what is held. */
   noSecretLeaves(sinks: string) {
     for (const { text } of this.cloud.secret(this.enrollmentId).versions.values()) {
@@ -205,6 +219,7 @@ export class Judge {
   /** What an enrollment did not mend is news. */
   enrolled() {
     this.isForgotten = true
+    this.edit = undefined
     this.told.delete('enrollment-required')
     this.told.delete('token-at-risk')
     this.told.delete('configuration')
@@ -213,6 +228,7 @@ export class Judge {
   /** A person has put an older version back. */
   restored() {
     this.isRestored = true
+    this.edit = undefined
   }
 
   ledgerItemDeleted() {
@@ -259,6 +275,9 @@ export class Judge {
     if (taken.length === 0) return false
     const escrowed = this.cloud.parameters.get(escrowName(this.subject.connection.id)) ?? ''
     if (taken.some((token) => escrowed.includes(token))) return true
+    // Where it nearly always is; only the unusual world is searched to the end.
+    const current = this.current(this.enrollmentId) ?? ''
+    if (taken.some((token) => current.includes(token))) return true
     for (const { text } of this.cloud.secret(this.enrollmentId).versions.values()) {
       if (taken.some((token) => text.includes(token))) return true
     }

@@ -62,12 +62,19 @@ export async function act(deed: PeopleAct, judge: Judge, desk: Desk, chance: Cha
       const text = enrollment.read(undefined, now)?.text
       if (text === undefined) return
       const versionId = desk.newId()
+      if (chance.happens(0.3)) {
+        // A new credential, without a word to the rotator.
+        judge.enrolled()
+        const pasted = JSON.stringify(judge.subject.atTheConsole())
+        enrollment.put({ versionId, text: pasted }, 'current', now)
+        return
+      }
       enrollment.put(
         { versionId, text: `${text.slice(0, -1)},"note":"${versionId}"}` },
         'current',
         now,
       )
-      return
+      return judge.editedByHand(versionId)
     }
     case 'restore': {
       const ids = [...enrollment.versions.keys()].slice(-6)

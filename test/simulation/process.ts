@@ -193,10 +193,15 @@ export class Process {
     const usual = leaves + 30 + chance.fraction() * 200
     const now = timeline.now()
     const timeout = leaves + request.timeoutSeconds * 1000
-    const unreachable = { answerAt: usual, fails: new TransportError('could not connect', 'no') }
+    const unreachable = () =>
+      this.go(
+        name,
+        { answerAt: usual, fails: new TransportError('could not connect', 'no') },
+        effect,
+      )
     if (weather.isAway('vendor', now)) {
       this.isDisturbed = true
-      return this.go(name, unreachable, effect)
+      return unreachable()
     }
     const befallen = troubles.oneOf(vendorTroubles, now)
     if (befallen === undefined) return this.go(name, { effectAt: usual, answerAt: usual }, effect)
@@ -208,7 +213,7 @@ export class Process {
       Promise.resolve({ ...nothing, ...answer })
     switch (befallen.trouble) {
       case 'unreachable':
-        return this.go(name, unreachable, effect)
+        return unreachable()
       case 'request lost':
         return this.go(name, { answerAt: silence, fails: lost }, effect)
       case 'answer lost':

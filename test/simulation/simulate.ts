@@ -17,6 +17,8 @@ import { peopleActs, scheduleTroubles, weatherOf } from './weather.ts'
 const start: Instant = Date.parse('2026-01-01T00:00:00Z')
 const minuteMs = 60_000
 const hourMs = 3_600_000
+// Of each minute.
+const tickMs = 1000
 const functionMs = 300_000
 const commandMs = 60_000
 // Longer than every wait of the engine: a token's hour, its lease and its back-off, and a renewal after it.
@@ -200,14 +202,14 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     }
     timeline.at(now + minuteMs, everyMinute)
   }
-  timeline.at(start + 1000, everyMinute)
+  timeline.at(start + tickMs, everyMinute)
 
   function everyHour() {
     const now = timeline.now()
     for (const deed of peopleActs) {
       const particulars = troubles.befalls(deed, now)
       if (particulars === undefined) continue
-      const when = now + particulars.between(0, hourMs)
+      const when = momentOf(particulars, now)
       const judge = particulars.one(judges)
       if (when < quietFrom) timeline.at(when, () => void act(deed, judge, desk, particulars))
     }
@@ -215,10 +217,19 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   }
   timeline.at(start + minuteMs, everyHour)
 
+  /** Some time within the hour; half of the time while a run may be at work, where it matters. */
+  function momentOf(chance: Chance, hour: Instant): Instant {
+    const when = hour + chance.between(0, hourMs)
+    if (chance.happens(0.5)) return when
+    const tickAt = when - ((when - start) % minuteMs) + tickMs
+    return tickAt + chance.between(0, 3000)
+  }
+
   await timeline.until(quietFrom)
   await comesRight()
   for (const judge of judges) {
     judge.noPairLost()
+    judge.noEditLost()
     if (!judge.isWell())
       breach('unrecovered', `${judge.subject.connection.id} is not well in the end`)
     judge.noSecretLeaves(JSON.stringify([judge.item(), cloud.events.slice(-40), outcomes]))
