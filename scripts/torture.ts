@@ -18,13 +18,21 @@ const declared = {
   vendor: { type: 'string', valueHint: 'id', description: `one of ${vendors.join(', ')}` },
   sockets: { type: 'boolean', default: false, description: 'kill the functions under load' },
   kills: { type: 'string', default: '200', valueHint: 'n', description: 'how often' },
-  seed: { type: 'string', default: '1', valueHint: 'text', description: 'when to kill' },
+  compare: { type: 'boolean', default: false, description: 'beside models of how others do it' },
+  seeds: { type: 'string', default: '1000', valueHint: 'n', description: 'worlds to compare in' },
+  seed: {
+    type: 'string',
+    default: '1',
+    valueHint: 'text',
+    description: 'when to kill; first world',
+  },
   json: { type: 'boolean', default: false, description: 'one line of JSON instead of a table' },
 } as const satisfies ArgsDef
 
 // `npm run torture -- --exhaustive`: interrupts the shipped engine at every boundary in every way, alone
 // and in pairs, and lets two runs meet at every two boundaries. `--sockets`: kills the shipped functions
-// at random instants. Status 1: something was lost.
+// at random instants. `--compare`: the same faults against models of how others do it. Status 1: something
+// was lost.
 try {
   process.exitCode = await torture(process.argv.slice(2))
 } catch (error) {
@@ -35,16 +43,22 @@ try {
 
 async function torture(rawArgs: string[]): Promise<number> {
   refuseUndeclared(rawArgs, declared)
-  const { exhaustive, sockets, kills, seed, vendor, json } = parseArgs<typeof declared>(
-    rawArgs,
-    declared,
-  )
+  const { exhaustive, sockets, compare, kills, seeds, seed, vendor, json } = parseArgs<
+    typeof declared
+  >(rawArgs, declared)
   if (sockets) {
     const { killCommand } = await import('../test/sockets/kill-command.ts')
     const often = numberOption('kills', kills, { min: 1, max: 100_000, whole: true })
     return killCommand({ kills: often, seed, json })
   }
-  if (!exhaustive) throw new UsageError('nothing to do; allowed: --exhaustive, --sockets')
+  if (compare) {
+    const { compareCommand } = await import('../test/simulation/compare-command.ts')
+    const worlds = numberOption('seeds', seeds, { min: 1, max: 1_000_000, whole: true })
+    const first = numberOption('seed', seed, { min: 0, max: 2 ** 31 - 1, whole: true })
+    return compareCommand({ firstSeed: first, seeds: worlds, json })
+  }
+  if (!exhaustive)
+    throw new UsageError('nothing to do; allowed: --exhaustive, --sockets, --compare')
   const only = vendor === undefined ? undefined : choiceOption('--vendor', vendor, vendors)
 
   const columns = ['single', 'pairs', 'overlaps', 'enrollments', 'raced', ...lossNames] as const
