@@ -5,6 +5,7 @@ import { vendors } from '../lib/vendors/index.ts'
 const declared = {
   exhaustive: { type: 'boolean', default: false, description: 'every fault at every boundary' },
   sockets: { type: 'boolean', default: false, description: 'kill the functions under load' },
+  compare: { type: 'boolean', default: false, description: 'beside models of how others do it' },
   seeds: { type: 'string', valueHint: 'n', description: 'how many worlds; default 1000' },
   seed: { type: 'string', valueHint: 's', description: 'the first world; alone: only that one' },
   hours: { type: 'string', valueHint: 'n', description: 'of trouble per world; default 12' },
@@ -22,7 +23,7 @@ interface Mode {
 }
 
 /** Chosen by their flags. Each gives the exit status: 1 if something was lost. */
-const modes: Readonly<Record<'exhaustive' | 'sockets', Mode>> = {
+const modes: Readonly<Record<'exhaustive' | 'sockets' | 'compare', Mode>> = {
   exhaustive: {
     takes: ['vendor'],
     async run({ vendor, json }) {
@@ -36,6 +37,15 @@ const modes: Readonly<Record<'exhaustive' | 'sockets', Mode>> = {
       const often = numberOption('kills', kills, { min: 1, max: 100_000, whole: true })
       const { killCommand } = await import('../test/sockets/kill-command.ts')
       return killCommand({ kills: often, seed, json })
+    },
+  },
+  compare: {
+    takes: ['seeds', 'seed'],
+    async run({ seeds = '1000', seed = '1', json }) {
+      const worlds = numberOption('seeds', seeds, { min: 1, max: 1_000_000, whole: true })
+      const firstSeed = numberOption('seed', seed, { min: 0, max: 2 ** 31 - 1, whole: true })
+      const { compareCommand } = await import('../test/simulation/compare-command.ts')
+      return compareCommand({ firstSeed, seeds: worlds, json })
     },
   },
 }

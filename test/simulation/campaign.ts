@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
-import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { Failure, RangeResult, SeedRange } from './range.ts'
 import { merge, newTally, type Tally } from './tally.ts'
@@ -79,7 +77,7 @@ async function spread(
 /** On Node 20 a thread does not inherit the reading of TypeScript, so it asks for it first. */
 function startWorker(): Worker {
   const file = new URL('range-worker.ts', import.meta.url).href
-  const reader = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm/api')).href
+  const reader = import.meta.resolve('tsx/esm/api')
   const begin = [
     `import { register } from ${JSON.stringify(reader)}`,
     'register()',

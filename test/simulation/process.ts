@@ -167,7 +167,8 @@ export class Process {
     return result
   }
 
-  private store<R>(service: Service, name: string, effect: () => R): Promise<R> {
+  /** One call of a store, with all that may come of it; also of a store that the engine does not know. */
+  store<R>(service: Service, name: string, effect: () => R): Promise<R> {
     const { timeline, weather, troubles, chance } = this.world
     const leaves = this.leaves(name)
     if (leaves === undefined) return gone()

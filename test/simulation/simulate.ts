@@ -6,9 +6,10 @@ import type { Ports } from '../../lib/core/run.ts'
 import { tick } from '../../lib/core/tick.ts'
 import { type Chance, chanceOf } from './chance.ts'
 import { SimulatedCloud, SimulatedSecret } from './cloud.ts'
+import { fateOf } from './fate.ts'
 import { Judge, type Loss, lossNames } from './invariants.ts'
 import { act, type Desk, enrollAtLast } from './people.ts'
-import { type Fate, type Moment, Process, type Surroundings } from './process.ts'
+import { Process, type Surroundings } from './process.ts'
 import { species as everySpecies, type Species } from './subjects.ts'
 import { type Instant, newTimeline } from './timeline.ts'
 import { type Happened, troublesOf } from './troubles.ts'
@@ -109,32 +110,11 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     ...{ timeline, cloud, note, newId },
     command(name) {
       const endsAt = timeline.now() + commandMs
-      const process = new Process(name, world, fateOf(endsAt))
+      const process = new Process(name, world, fateOf(troubles, timeline.now(), endsAt))
       return { ports: portsOf(process), remainingSeconds: () => process.remainingSeconds() }
     },
   }
   for (const judge of judges) void enrollAtLast(judge, desk)
-
-  /** What befalls a process, by the weather. */
-  function fateOf(endsAt: Instant): Fate {
-    const now = timeline.now()
-    const moment = (from: Chance): Moment => ({ call: from.below(24), isAfter: from.happens(0.5) })
-    const killed = troubles.befalls('killed', now)
-    const frozen = troubles.befalls('frozen', now)
-    const off = troubles.befalls('clock off', now)
-    const jumps = troubles.befalls('clock jumps', now)
-    return {
-      endsAt,
-      ...(killed === undefined ? {} : { dies: moment(killed) }),
-      ...(frozen === undefined
-        ? {}
-        : { freezes: { ...moment(frozen), ms: frozen.between(100, frozen.one([5000, 290_000])) } }),
-      offMs: off?.between(-120_000, 120_000) ?? 0,
-      ...(jumps === undefined
-        ? {}
-        : { jumps: { ...moment(jumps), toMs: jumps.between(-120_000, 120_000) } }),
-    }
-  }
 
   let runs = 0
   let invocations = 0
@@ -144,7 +124,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     const process = new Process(
       `invocation ${++invocations}`,
       world,
-      fateOf(startedAt + functionMs),
+      fateOf(troubles, startedAt, startedAt + functionMs),
     )
     const newRunId = () => `run-${++runs}`
     const remainingSeconds = () => process.remainingSeconds()
