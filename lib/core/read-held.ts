@@ -89,8 +89,11 @@ export async function readHeld(
     isInDoubt(enrollment) && issuedAt(enrollment) > issuedAt(current)
 
   let newest: Found['newest'] = { in: 'current' }
-  let newestAt =
-    isSent(current.tokens) && !isInDoubt(current) ? Number.NEGATIVE_INFINITY : issuedAt(current)
+  let newestAt = Number.NEGATIVE_INFINITY
+  // Of a token in doubt only what was bought with it is newer, not what a person has replaced with it.
+  if (isInDoubt(current)) {
+    newestAt = Math.max(issuedAt(current), (item.intent?.at.getTime() ?? 0) - 1)
+  } else if (!isSent(current.tokens)) newestAt = issuedAt(current)
   for (const candidate of [
     ...successors.map((enrollment) => ({ in: 'version' as const, enrollment, tip })),
     ...elsewhere.flat(),

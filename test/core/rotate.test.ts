@@ -529,6 +529,20 @@ describe('people at work on the same secret', () => {
     expect(world.repeated()).toBe(0)
   })
 
+  test('a pasted token whose answer is missing is not given up for the pair that it replaced', async () => {
+    const world = mdrWorld()
+    await world.minutes(10)
+    world.fake.renew('console-token-9')
+    world.enroll({ refreshToken: 'console-token-9' }, newId)
+    const dueAt = world.clock.now()
+    world.ledger.items.set('mdr-prod', { ...world.item(), requested: true, dueAt })
+    world.fake.faults.push('error')
+    expect(await world.invoke()).toMatchObject({ cause: 'token-at-risk' })
+    await world.minutes(60)
+    expect(world.told()).toEqual(['token-at-risk', 'Token Recovered'])
+    expect(world.secrets.current(world.enrollment)?.refreshToken).toBe(world.fake.tip())
+  })
+
   test('deleting the ledger item costs freshness at most, and no token twice', async () => {
     const world = mdrWorld()
     await world.minutes(100)

@@ -113,7 +113,7 @@ export class Judge {
   freshOrRefused(lastTroubleAt: Instant) {
     const now = this.timeline.now()
     const isMisled = this.isForgotten || this.isRestored
-    if (isMisled && this.item()?.versionId !== undefined && this.holds()) {
+    if (isMisled && this.item()?.versionId !== undefined && this.isOwn() && this.holds()) {
       this.isForgotten = false
       this.isRestored = false
     }
@@ -287,6 +287,11 @@ export class Judge {
   private holds(): boolean {
     const { refreshToken } = JSON.parse(this.current(this.enrollmentId) ?? '{}')
     return refreshToken === this.subject.fake.tip() || this.taken().includes(refreshToken)
+  }
+
+  /** Whether a run has written what is current. */
+  private isOwn(): boolean {
+    return JSON.parse(this.current(this.enrollmentId) ?? '{}').fence !== undefined
   }
 
   private current(secretId: string): string | undefined {
