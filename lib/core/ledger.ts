@@ -183,10 +183,9 @@ export function distrusted(
 }
 
 /** A token in doubt is written into another version: it is in doubt there. */
-export function doubtMoved(item: LedgerItem, from: string, to: string): LedgerItem {
-  const { intent } = item
-  if (intent === undefined || intent.versionId !== from) return item
-  return { ...item, intent: { ...intent, versionId: to } }
+export function doubtMoved(item: LedgerItem, tokens: HeldTokens, to: string): LedgerItem {
+  if (item.intent === undefined || !isAnnounced(item, tokens)) return item
+  return { ...item, intent: { ...item.intent, versionId: to } }
 }
 
 interface HeldVersion {
@@ -203,7 +202,7 @@ export function settled(item: LedgerItem, held: HeldVersion): LedgerItem {
   const { intent, refreshExpiresAt: _, ...rest } = item
   const { refreshExpiresAt } = held.tokens
   // A server that does not rotate refresh tokens hands the same one back: it may be sent again.
-  const isSame = isAnnounced(item, held)
+  const isSame = isAnnounced(item, held.tokens)
   return {
     ...rest,
     versionId: held.versionId,
@@ -218,11 +217,14 @@ export function settled(item: LedgerItem, held: HeldVersion): LedgerItem {
  */
 export function isHandedBack(item: LedgerItem, held: HeldVersion & { fence?: number }): boolean {
   const isLater = held.fence !== undefined && held.versionId !== item.intent?.versionId
-  return isLater && isAnnounced(item, held)
+  return isLater && isAnnounced(item, held.tokens)
 }
 
-function isAnnounced({ connection, intent }: LedgerItem, { tokens }: HeldVersion): boolean {
-  const { refreshToken } = tokens
+/** Whether this is the token whose answer is missing. */
+export function isAnnounced(
+  { connection, intent }: LedgerItem,
+  { refreshToken }: HeldTokens,
+): boolean {
   if (intent === undefined || refreshToken === undefined) return false
   return intent.token === fingerprint(connection, refreshToken)
 }

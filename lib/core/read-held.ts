@@ -6,7 +6,7 @@ import {
   enrollmentSecretId,
   isTokenSet,
 } from './documents.ts'
-import { distrusted, fingerprint, type LedgerItem } from './ledger.ts'
+import { distrusted, fingerprint, isAnnounced, type LedgerItem } from './ledger.ts'
 import type { Parameters, SecretStore } from './ports.ts'
 import type { Context } from './run.ts'
 import type { HeldTokens } from './vendor.ts'
@@ -54,9 +54,9 @@ export async function readHeld(
     return undefined
   })
   const escrowed = escrowText === undefined ? undefined : readEscrow(escrowText)
-  const stored = await secrets.read(secretId)
-  if (stored === undefined) return undefined
-  const current = decodeEnrollment(stored.text, stored.versionId)
+  const read = await secrets.read(secretId)
+  if (read === undefined) return undefined
+  const current = decodeEnrollment(read.text, read.versionId)
 
   const successors = await chain(secrets, secretId, current.versionId)
   const tip = successors.at(-1)?.versionId ?? current.versionId
@@ -88,6 +88,10 @@ export async function readHeld(
   const isPutAside = (enrollment: Enrollment) =>
     isInDoubt(enrollment) && issuedAt(enrollment) > issuedAt(current)
 
+  // A pair that never got out of the escrow may have been sent all the same.
+  const stored = [current, ...successors, ...elsewhere.flat().map(({ enrollment }) => enrollment)]
+  const isDoubtStored = stored.some(({ versionId }) => versionId === item.intent?.versionId)
+
   let newest: Found['newest'] = { in: 'current' }
   let newestAt = Number.NEGATIVE_INFINITY
   // Of a token in doubt only what was bought with it is newer, not what a person has replaced with it.
@@ -101,9 +105,11 @@ export async function readHeld(
   ]) {
     const { tokens } = candidate.in === 'version' ? candidate.enrollment : candidate.escrowed
     if (!isTokenSet(tokens)) continue
-    const counts =
-      !isSent(tokens) || (candidate.in === 'version' && isPutAside(candidate.enrollment))
-    if (!counts) continue
+    const isDoubtful =
+      candidate.in === 'version'
+        ? isPutAside(candidate.enrollment)
+        : !isDoubtStored && item.intent?.refused === false && isAnnounced(item, tokens)
+    if (isSent(tokens) && !isDoubtful) continue
     if (tokens.issuedAt.getTime() > newestAt) {
       newest = candidate
       newestAt = tokens.issuedAt.getTime()

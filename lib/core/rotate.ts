@@ -178,10 +178,7 @@ async function adopt(found: Found, context: Context): Promise<Found | undefined>
   // The current version was edited by a person, or the pair stands in the escrow: a new version is
   // written, with their credentials and this pair.
   const { tokens, superseded } = newest.in === 'version' ? newest.enrollment : newest.escrowed
-  if (newest.in === 'version') {
-    const { versionId } = newest.enrollment
-    context.ledger.stage((item) => doubtMoved(item, versionId, successorId(found.tip)))
-  }
+  context.ledger.stage((item) => doubtMoved(item, tokens, successorId(found.tip)))
   return keep(tokens as TokenSet, superseded, found, context)
 }
 

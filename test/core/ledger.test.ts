@@ -174,13 +174,17 @@ describe('a version whose token is in doubt', () => {
   })
 
   test('hands its doubt on to the version into which its token is written', () => {
-    const moved = { ...sent, intent: { ...intent, versionId: 'version-9' } }
-    expect(doubtMoved(sent, 'version-1', 'version-9')).toEqual(moved)
+    const refreshToken = new Redacted('refresh-1')
+    const token = fingerprint('mdr-prod', refreshToken)
+    const doubtful = declared(fresh, { ...intent, token })
+    const moved = { ...doubtful, intent: { ...intent, token, versionId: 'version-9' } }
+    expect(doubtMoved(doubtful, { refreshToken }, 'version-9')).toEqual(moved)
   })
 
   test('is no other, and where nothing is in doubt nothing moves', () => {
-    expect(doubtMoved(sent, 'version-2', 'version-9')).toEqual(sent)
-    expect(doubtMoved(fresh, 'version-1', 'version-9')).toEqual(fresh)
+    const refreshToken = new Redacted('refresh-2')
+    expect(doubtMoved(sent, { refreshToken }, 'version-9')).toEqual(sent)
+    expect(doubtMoved(fresh, { refreshToken }, 'version-9')).toEqual(fresh)
   })
 })
 

@@ -39,6 +39,8 @@ interface Served {
 // Longer than the lease of a run that died, a back-off after it, and two ticks.
 const aftermathMs = 30 * 60_000
 const leaseMs = 360_000
+// Between a run's last look at the stores and what it tells.
+const lookMs = 30_000
 
 /** Watches one connection, and tells of every breach of the design's invariants at the moment it is made. */
 export class Judge {
@@ -54,6 +56,7 @@ export class Judge {
   private told = new Map<string, string>()
   private deadSince: Instant | undefined
   private hopelessUntil: Instant = 0
+  private enrolledAt: Instant = 0
   private isForgotten = false
   /** When the ledger item was deleted: a run that was at work then tells what it knows. */
   private forgottenAt: Instant = 0
@@ -160,6 +163,8 @@ export class Judge {
       this.breach('duplicatePages', `told again: ${detail.cause}`)
     this.told.set(detail.cause, idempotencyKey)
     if (detail.cause !== 'enrollment-required') return false
+    // Whoever looked a moment ago could not know.
+    if (this.timeline.now() - this.enrolledAt < lookMs) return false
     if (!this.isHopeless()) {
       this.breach('falseDead', 'a person is asked to enroll what is not dead')
       return false
@@ -218,6 +223,7 @@ export class Judge {
 
   /** What an enrollment did not mend is news. */
   enrolled() {
+    this.enrolledAt = this.timeline.now()
     this.isForgotten = true
     this.edit = undefined
     this.told.delete('enrollment-required')
