@@ -88,13 +88,18 @@ export async function readHeld(
   const isPutAside = (enrollment: Enrollment) =>
     isInDoubt(enrollment) && issuedAt(enrollment) > issuedAt(current)
 
+  // What a person put in place of the former pair is followed by its own pair alone, also while in doubt.
+  const isReplaced = byHand && isInDoubt(current)
+  const follows = [current, ...successors].map(({ versionId }) => versionId)
+  const isFormer = isReplaced && escrowed !== undefined && !follows.includes(escrowed.basedOn)
+
   let newest: Found['newest'] = { in: 'current' }
   let newestAt =
     isSent(current.tokens) && !isInDoubt(current) ? Number.NEGATIVE_INFINITY : issuedAt(current)
   for (const candidate of [
     ...successors.map((enrollment) => ({ in: 'version' as const, enrollment, tip })),
-    ...elsewhere.flat(),
-    ...(escrowed === undefined ? [] : [{ in: 'escrow' as const, escrowed }]),
+    ...(isReplaced ? [] : elsewhere.flat()),
+    ...(escrowed === undefined || isFormer ? [] : [{ in: 'escrow' as const, escrowed }]),
   ]) {
     const { tokens } = candidate.in === 'version' ? candidate.enrollment : candidate.escrowed
     if (!isTokenSet(tokens)) continue
