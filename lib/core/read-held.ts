@@ -88,6 +88,13 @@ export async function readHeld(
   const isPutAside = (enrollment: Enrollment) =>
     isInDoubt(enrollment) && issuedAt(enrollment) > issuedAt(current)
 
+  // It stands in no version yet, and would be the successor of what it is based on.
+  const isEscrowInDoubt = ({ basedOn, tokens }: Escrowed) =>
+    item.intent?.refused === false &&
+    item.intent.versionId === successorId(basedOn) &&
+    isSent(tokens) &&
+    tokens.issuedAt.getTime() > issuedAt(current)
+
   // What a person put in place of the former pair is followed by its own pair alone, also while in doubt.
   const isReplaced = byHand && isInDoubt(current)
   const follows = [current, ...successors].map(({ versionId }) => versionId)
@@ -103,8 +110,11 @@ export async function readHeld(
   ]) {
     const { tokens } = candidate.in === 'version' ? candidate.enrollment : candidate.escrowed
     if (!isTokenSet(tokens)) continue
-    const counts =
-      !isSent(tokens) || (candidate.in === 'version' && isPutAside(candidate.enrollment))
+    const isDoubtful =
+      candidate.in === 'version'
+        ? isPutAside(candidate.enrollment)
+        : isEscrowInDoubt(candidate.escrowed)
+    const counts = !isSent(tokens) || isDoubtful
     if (!counts) continue
     if (tokens.issuedAt.getTime() > newestAt) {
       newest = candidate
