@@ -6,6 +6,7 @@ const declared = {
   exhaustive: { type: 'boolean', default: false, description: 'every fault at every boundary' },
   sockets: { type: 'boolean', default: false, description: 'kill the functions under load' },
   compare: { type: 'boolean', default: false, description: 'beside models of how others do it' },
+  mutants: { type: 'boolean', default: false, description: 'switch off one defence at a time' },
   seeds: { type: 'string', valueHint: 'n', description: 'how many worlds; default 1000' },
   seed: { type: 'string', valueHint: 's', description: 'the first world; alone: only that one' },
   hours: { type: 'string', valueHint: 'n', description: 'of trouble per world; default 12' },
@@ -23,7 +24,7 @@ interface Mode {
 }
 
 /** Chosen by their flags. Each gives the exit status: 1 if something was lost. */
-const modes: Readonly<Record<'exhaustive' | 'sockets' | 'compare', Mode>> = {
+const modes: Readonly<Record<'exhaustive' | 'sockets' | 'compare' | 'mutants', Mode>> = {
   exhaustive: {
     takes: ['vendor'],
     async run({ vendor, json }) {
@@ -46,6 +47,14 @@ const modes: Readonly<Record<'exhaustive' | 'sockets' | 'compare', Mode>> = {
       const firstSeed = numberOption('seed', seed, { min: 0, max: 2 ** 31 - 1, whole: true })
       const { compareCommand } = await import('../test/simulation/compare-command.ts')
       return compareCommand({ firstSeed, seeds: worlds, json })
+    },
+  },
+  mutants: {
+    takes: ['seeds'],
+    async run({ seeds = '10000', json }) {
+      const most = numberOption('seeds', seeds, { min: 1, max: 2 ** 32, whole: true })
+      const { mutantsCommand } = await import('../test/simulation/mutants-command.ts')
+      return mutantsCommand({ seeds: most, json })
     },
   },
 }

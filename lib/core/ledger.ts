@@ -220,11 +220,7 @@ export function isHandedBack(item: LedgerItem, held: HeldVersion & { fence?: num
   return isLater && isAnnounced(item, held.tokens)
 }
 
-/** Whether this is the token whose answer is missing. */
-export function isAnnounced(
-  { connection, intent }: LedgerItem,
-  { refreshToken }: HeldTokens,
-): boolean {
+function isAnnounced({ connection, intent }: LedgerItem, { refreshToken }: HeldTokens): boolean {
   if (intent === undefined || refreshToken === undefined) return false
   return intent.token === fingerprint(connection, refreshToken)
 }

@@ -6,7 +6,7 @@ import {
   enrollmentSecretId,
   isTokenSet,
 } from './documents.ts'
-import { distrusted, fingerprint, isAnnounced, type LedgerItem } from './ledger.ts'
+import { distrusted, fingerprint, type LedgerItem } from './ledger.ts'
 import type { Parameters, SecretStore } from './ports.ts'
 import type { Context } from './run.ts'
 import type { HeldTokens } from './vendor.ts'
@@ -88,9 +88,12 @@ export async function readHeld(
   const isPutAside = (enrollment: Enrollment) =>
     isInDoubt(enrollment) && issuedAt(enrollment) > issuedAt(current)
 
-  // A pair that never got out of the escrow may have been sent all the same.
-  const stored = [current, ...successors, ...elsewhere.flat().map(({ enrollment }) => enrollment)]
-  const isDoubtStored = stored.some(({ versionId }) => versionId === item.intent?.versionId)
+  // It stands in no version yet, and would be the successor of what it is based on.
+  const isEscrowInDoubt = ({ basedOn, tokens }: Escrowed) =>
+    item.intent?.refused === false &&
+    item.intent.versionId === successorId(basedOn) &&
+    isSent(tokens) &&
+    tokens.issuedAt.getTime() > issuedAt(current)
 
   let newest: Found['newest'] = { in: 'current' }
   let newestAt = Number.NEGATIVE_INFINITY
@@ -108,7 +111,7 @@ export async function readHeld(
     const isDoubtful =
       candidate.in === 'version'
         ? isPutAside(candidate.enrollment)
-        : !isDoubtStored && item.intent?.refused === false && isAnnounced(item, tokens)
+        : isEscrowInDoubt(candidate.escrowed)
     if (isSent(tokens) && !isDoubtful) continue
     if (tokens.issuedAt.getTime() > newestAt) {
       newest = candidate

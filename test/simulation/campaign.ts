@@ -74,18 +74,8 @@ async function spread(
   return results
 }
 
-/** On Node 20 a thread does not inherit the reading of TypeScript, so it asks for it first. */
 function startWorker(): Worker {
-  const file = new URL('range-worker.ts', import.meta.url).href
-  const reader = import.meta.resolve('tsx/esm/api')
-  const begin = [
-    `import { register } from ${JSON.stringify(reader)}`,
-    'register()',
-    `await import(${JSON.stringify(file)})`,
-  ]
-  return new Worker(new URL(`data:text/javascript,${encodeURIComponent(begin.join('\n'))}`), {
-    execArgv: [],
-  })
+  return new Worker(new URL('range-thread.mjs', import.meta.url), { execArgv: [] })
 }
 
 function merged(results: readonly RangeResult[]): CampaignReport {

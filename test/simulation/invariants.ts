@@ -180,7 +180,9 @@ export class Judge {
     }
   }
 
+  /** Told after the edit, which begins with what stood there: the one before is still in it. */
   editedByHand(note: string) {
+    this.noEditLost()
     this.edit = note
   }
 
