@@ -95,16 +95,19 @@ export async function readHeld(
     isSent(tokens) &&
     tokens.issuedAt.getTime() > issuedAt(current)
 
+  // What a person put in place of the former pair is followed by its own pair alone, also while in doubt.
+  // Instants do not tell: the clock may have been set between the announcement and the sending.
+  const isReplaced = byHand && isInDoubt(current)
+  const follows = [current, ...successors].map(({ versionId }) => versionId)
+  const isFormer = isReplaced && escrowed !== undefined && !follows.includes(escrowed.basedOn)
+
   let newest: Found['newest'] = { in: 'current' }
-  let newestAt = Number.NEGATIVE_INFINITY
-  // Of a token in doubt only what was bought with it is newer, not what a person has replaced with it.
-  if (isInDoubt(current)) {
-    newestAt = Math.max(issuedAt(current), (item.intent?.at.getTime() ?? 0) - 1)
-  } else if (!isSent(current.tokens)) newestAt = issuedAt(current)
+  let newestAt =
+    isSent(current.tokens) && !isInDoubt(current) ? Number.NEGATIVE_INFINITY : issuedAt(current)
   for (const candidate of [
     ...successors.map((enrollment) => ({ in: 'version' as const, enrollment, tip })),
-    ...elsewhere.flat(),
-    ...(escrowed === undefined ? [] : [{ in: 'escrow' as const, escrowed }]),
+    ...(isReplaced ? [] : elsewhere.flat()),
+    ...(escrowed === undefined || isFormer ? [] : [{ in: 'escrow' as const, escrowed }]),
   ]) {
     const { tokens } = candidate.in === 'version' ? candidate.enrollment : candidate.escrowed
     if (!isTokenSet(tokens)) continue

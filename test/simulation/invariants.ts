@@ -40,7 +40,7 @@ interface Served {
 const aftermathMs = 30 * 60_000
 const leaseMs = 360_000
 // Between a run's last look at the stores and what it tells.
-const lookMs = 30_000
+const lookMs = 60_000
 
 /** Watches one connection, and tells of every breach of the design's invariants at the moment it is made. */
 export class Judge {

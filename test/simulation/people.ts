@@ -19,6 +19,7 @@ export interface Desk {
 }
 
 const retryMs = 90_000
+const patienceMs = 1_800_000
 
 /** Enrolls what the vendor's console gives, again until it is done. */
 export async function enrollAtLast(judge: Judge, desk: Desk): Promise<void> {
@@ -40,6 +41,14 @@ export async function enrollAtLast(judge: Judge, desk: Desk): Promise<void> {
   if (isOver) return
   isOver = true
   if (result !== 'enrolled') again()
+}
+
+/** Whoever mends an open incident by hand sees for themselves whether it is over. */
+function lookAfter(judge: Judge, desk: Desk): void {
+  desk.timeline.at(desk.timeline.now() + patienceMs, () => {
+    if (judge.isHopeless()) void enrollAtLast(judge, desk)
+    else if (!judge.isWell()) lookAfter(judge, desk)
+  })
 }
 
 /** Does what people do who do not know what the rotator is about. */
@@ -67,7 +76,7 @@ export async function act(deed: PeopleAct, judge: Judge, desk: Desk, chance: Cha
         judge.enrolled()
         const pasted = JSON.stringify(judge.subject.atTheConsole())
         enrollment.put({ versionId, text: pasted }, 'current', now)
-        return
+        return lookAfter(judge, desk)
       }
       enrollment.put(
         { versionId, text: `${text.slice(0, -1)},"note":"${versionId}"}` },
