@@ -138,7 +138,8 @@ export class Judge {
     if (this.told.size > 0 && this.isWell()) this.told = new Map()
     const { issuedAt, expiresAt } = served
     if (expiresAt === null || now < nearlyOutAt(served, defaultTimings).getTime()) return
-    if (this.item()?.intent !== undefined) return
+    // A doubt is waited out until the token is nearly out, and an enrollment is a tick old at first.
+    if (this.item()?.intent !== undefined || now - this.hopelessUntil < leaseMs) return
     const due = renewAt(this.subject.connection, { issuedAt, expiresAt }, defaultTimings).getTime()
     if (this.wholeRunAt > due + leaseMs || lastTroubleAt < due - leaseMs) {
       this.stale(served, 'a consumer reads a token with less than half of its margin left')
