@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { everyConnection, type WatchedScene, watchedScene } from './scene.ts'
 
 // A crash leaves a diagnostic report of Node's and its last words on standard error. Heap snapshots and
@@ -17,13 +17,14 @@ let at: WatchedScene
 let onStore: () => void
 const ids = ['mdr-demo', 'ftd-custom-demo', 'oauth2-private-key-demo', 'ksc-totp-demo']
 
-beforeAll(async () => {
+// One scene each: a function that was killed leaves its lease behind.
+beforeEach(async () => {
   const parts = everyConnection.filter(({ id }) => ids.includes(id))
   at = await watchedScene(parts, ({ headers }) => {
     if (headers['x-amz-target'] === 'secretsmanager.PutSecretValue') onStore?.()
   })
 })
-afterAll(() => at.close())
+afterEach(() => at.close())
 
 /** Lets the functions crash when they have a new pair and the store has not answered yet. */
 async function crash(death: 'exception' | 'rejection' | 'memory', words: string) {

@@ -81,8 +81,10 @@ afterAll(() => at.close())
 
 test('every operation was answered so', () => {
   const names = thrown.map((error) => (error as Error).message.split(' ')[0])
-  const all = attacked.flat().filter((name) => name !== 'DescribeSecret')
-  expect(names).toEqual(expect.arrayContaining(all))
+  // Asked only where a label is elsewhere, and where there is something to tell.
+  const rare = ['DescribeSecret', 'PutEvents']
+  const all = attacked.flat().filter((name) => !rare.includes(name))
+  expect(all.filter((name) => !names.includes(name))).toEqual([])
   const outcomes = at.shown.join('\n')
   for (const met of ['rotated', 'ERR_STORE', 'ThrottlingException', 'AccessDeniedException']) {
     expect(outcomes.includes(met), met).toBe(true)
