@@ -6,6 +6,7 @@ import {
   earliest,
   later,
   latest,
+  leastSeconds,
   nearlyOutAt,
   renewAt,
   type Timings,
@@ -177,7 +178,7 @@ function doubtful(situation: Situation, grant: Grant, token: string | undefined)
 
 /** An answer that has not come, and been persisted, after this long will not come: the run is over. */
 function answerSeconds(timings: Timings): number {
-  return timings.spendingPatienceSeconds + timings.persistReserveSeconds + timings.leaseGraceSeconds
+  return leastSeconds(timings) + timings.leaseGraceSeconds
 }
 
 /** A pair that no version may take is not asked for, as long as asking would spend something. */

@@ -10,8 +10,8 @@ import {
   refusedIntent,
   withdrawn,
 } from './ledger.ts'
-import { untilDeadline } from './persist.ts'
-import { later, type Timings } from './renewal.ts'
+import { untilDeadline, untilRunEnds } from './persist.ts'
+import { later, leastSeconds } from './renewal.ts'
 import { type Context, callNow } from './run.ts'
 import type { TokenSet } from './vendor.ts'
 
@@ -97,9 +97,9 @@ async function grantSpendingNothing(
 
 /** What the vendor said is kept for the end of the run as well, should the ledger not take it now. */
 async function putOnRecord(change: (item: LedgerItem) => LedgerItem, context: Context) {
-  const { ports, ledger } = context
+  const { ledger } = context
   ledger.stage(change)
-  await untilDeadline(() => ledger.commit(), { ...ports, deadline: ledger.deadline })
+  await untilRunEnds(() => ledger.commit(), context)
 }
 
 /** Seconds that an answer may take: what is left of the run after keeping time to persist it. */
@@ -112,9 +112,4 @@ function requireTime({ ports, ledger }: Context): number {
     )
   }
   return left - ports.timings.persistReserveSeconds
-}
-
-/** A run with less than this left sends nothing that it could lose. */
-function leastSeconds({ spendingPatienceSeconds, persistReserveSeconds }: Timings): number {
-  return spendingPatienceSeconds + persistReserveSeconds
 }

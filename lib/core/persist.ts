@@ -77,15 +77,31 @@ export async function persist(
 }
 
 /**
+ * Repeats a store call while it may pass by itself and the run has time left.
+ *
+ * @throws {StoreError} what the last try met
+ */
+export function untilRunEnds<T>(
+  call: () => Promise<T>,
+  { ports, ledger }: { ports: Omit<Patience, 'deadline'>; ledger: { readonly deadline: Date } },
+): Promise<T> {
+  const { clock, timings } = ports
+  return untilDeadline(call, { clock, timings, deadline: ledger.deadline })
+}
+
+interface Patience {
+  /** Asked anew at every try: what is enough may change meanwhile. */
+  readonly deadline: Date
+  readonly clock: Clock
+  readonly timings: Timings
+}
+
+/**
  * Repeats a store call while it may pass by itself and time is left.
  *
  * @throws {StoreError} what the last try met
  */
-export async function untilDeadline<T>(
-  call: () => Promise<T>,
-  // Asked anew at every try: what is enough may change meanwhile.
-  patience: { readonly deadline: Date; clock: Clock; timings: Timings },
-): Promise<T> {
+export async function untilDeadline<T>(call: () => Promise<T>, patience: Patience): Promise<T> {
   const { clock, timings } = patience
   for (;;) {
     try {

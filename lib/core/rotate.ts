@@ -5,7 +5,7 @@ import { ConfigError, LeaseHeldError, TokenAtRiskError } from './errors.ts'
 import { grant } from './grant.ts'
 import { openLedger } from './lease.ts'
 import { doubtMoved, isHandedBack, type LedgerItem, settled } from './ledger.ts'
-import { persist, untilDeadline } from './persist.ts'
+import { persist, untilRunEnds } from './persist.ts'
 import { type Held, type Publication, verifyAndPublish } from './publish.ts'
 import { escrowName, type Found, noticeLostLedger, readHeld } from './read-held.ts'
 import { conclude, type Ending, failed, type Outcome } from './release.ts'
@@ -218,13 +218,14 @@ async function promote(
   enrollment: Enrollment,
   tip: string,
   from: string,
-  { run, ports, ledger }: Context,
+  context: Context,
 ): Promise<Found | undefined> {
+  const { run, ports, ledger } = context
   const { versionId, tokens } = enrollment
   const secretId = enrollmentSecretId(run.connection.id)
-  const moved = await untilDeadline(
+  const moved = await untilRunEnds(
     () => ports.secrets.promote(secretId, { from, to: versionId }),
-    { ...ports, deadline: ledger.deadline },
+    context,
   )
   ledger.stage((item) => settled(item, { versionId, tokens }))
   if (moved === 'superseded') return undefined
