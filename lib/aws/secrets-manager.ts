@@ -71,7 +71,7 @@ export function secretsManagerStore(client: SecretsManagerClient): SecretStore {
               SecretId: secretId,
               VersionStage: 'AWSCURRENT',
               MoveToVersionId: to,
-              RemoveFromVersionId: from,
+              ...(from === undefined ? {} : { RemoveFromVersionId: from }),
             }),
             limit,
           )
