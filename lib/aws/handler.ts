@@ -6,6 +6,7 @@ import type { Outcome } from '../core/release.ts'
 import type { Timings } from '../core/renewal.ts'
 import { tick } from '../core/tick.ts'
 import type { Vendor } from '../core/vendor.ts'
+import { createHealer } from './abandoned-rotation.ts'
 import { readSettings } from './environment.ts'
 import { readInvocation } from './invocation.ts'
 import { recordOutcomes } from './metrics.ts'
@@ -41,13 +42,14 @@ export function createHandler(vendor: Vendor, timings?: Timings): Handler {
     const settings = readSettings(process.env, { [vendor.id]: vendor }, vendor.id)
     const secretsManager = new SecretsManagerClient(clientSettings)
     const ports = awsPorts(settings, timings, secretsManager)
-    return { connections: settings.connections, secretsManager, ports }
+    const heal = createHealer(secretsManager, ports)
+    return { connections: settings.connections, secretsManager, ports, heal }
   }
   let opened: ReturnType<typeof open> | undefined
   return async (event, context) => {
     const invocation = readInvocation(event)
     opened ??= open()
-    const { connections, secretsManager, ports } = opened
+    const { connections, secretsManager, ports, heal } = opened
     const remainingSeconds = () => context.getRemainingTimeInMillis() / 1000
     const frame = { vendor, connections, remainingSeconds, newRunId: randomUUID }
     const outcomes: Outcome[] = []
@@ -57,8 +59,10 @@ export function createHandler(vendor: Vendor, timings?: Timings): Handler {
       outcomes.push(outcome)
     }
     try {
-      if (invocation === 'tick') for (const outcome of await tick(frame, ports)) report(outcome)
-      else await rotationStep(invocation, { ...frame, secretsManager, report }, ports)
+      if (invocation === 'tick') {
+        for (const outcome of await tick(frame, ports)) report(outcome)
+        await heal(outcomes)
+      } else await rotationStep(invocation, { ...frame, secretsManager, report }, ports)
     } finally {
       if (invocation === 'tick' || outcomes.length > 0) recordOutcomes(metrics, outcomes)
     }
