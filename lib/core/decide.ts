@@ -36,8 +36,8 @@ export interface Situation {
 export type Decision =
   /** All is well until then. */
   | { readonly do: 'skip'; readonly until: Date }
-  /** Consumers do not have what is held. */
-  | { readonly do: 'publish' }
+  /** Consumers do not have what is held; `blocked`: and what should follow it cannot be had now. */
+  | { readonly do: 'publish'; readonly blocked?: Blocked }
   /** The session would idle out. */
   | { readonly do: 'keep-alive' }
   /** The vendor can tell whether a doubtful token was used up. */
@@ -46,19 +46,24 @@ export type Decision =
   | { readonly do: 'retire' }
   /** `probe`: the one deliberate second sending of a token whose answer went missing. */
   | { readonly do: 'renew'; readonly grant: Grant; readonly probe: boolean }
-  /** Nothing safe can be done now; it is looked at again, and a person is told if one can help. */
-  | {
-      readonly do: 'blocked'
-      /** Absent: it is soon known by itself, so nobody is told yet. */
-      readonly cause?: Cause
-      readonly message: string
-      readonly until?: Date
-    }
+  | Blocked
+
+/** Nothing safe can be done now; it is looked at again, and a person is told if one can help. */
+export interface Blocked {
+  readonly do: 'blocked'
+  /** Absent: it is soon known by itself, so nobody is told yet. */
+  readonly cause?: Cause
+  readonly message: string
+  readonly until?: Date
+}
 
 /** Decides the next step of a run. No I/O: the same situation gives the same decision. */
 export function decide(situation: Situation): Decision {
   const { connection, held, item, now, forced, timings } = situation
-  const isDue = forced || now >= renewAt(connection, dated(held, item), timings)
+  const isDue =
+    forced ||
+    item.rejected === held.versionId ||
+    now >= renewAt(connection, dated(held, item), timings)
   const unpublished = isTokenSet(held.tokens) && !isPublished(item, held)
   const pulse = pulseAt(situation)
   const isQuiet = pulse !== undefined && now >= pulse
@@ -69,7 +74,7 @@ export function decide(situation: Situation): Decision {
     const decision = renewal(situation)
     // Nothing newer is to be had for now: what is held serves consumers as long as it lives.
     const serves = unpublished && (held.tokens.expiresAt ?? now) > now
-    return decision.do === 'blocked' && serves ? { do: 'publish' } : decision
+    return decision.do === 'blocked' && serves ? { do: 'publish', blocked: decision } : decision
   }
   if (isQuiet) return { do: 'keep-alive' }
   return { do: 'skip', until: nextDue(situation) }

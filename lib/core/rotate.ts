@@ -1,5 +1,5 @@
 import { introspect, keepAlive, withoutSession } from './ask.ts'
-import { decide } from './decide.ts'
+import { type Blocked, decide } from './decide.ts'
 import { type Enrollment, enrollmentSecretId } from './documents.ts'
 import { ConfigError, LeaseHeldError, TokenAtRiskError } from './errors.ts'
 import { grant } from './grant.ts'
@@ -93,13 +93,8 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
     switch (decision.do) {
       case 'skip':
         return { ...ending, dueAt: decision.until }
-      case 'blocked': {
-        const { until: dueAt, do: _, message: why, ...rest } = decision
-        // What the vendor said in this run tells a person more than that it said no.
-        const message = ending.error === undefined ? why : `${why}: ${ending.error.message}`
-        const told = { ...ending, ...rest, message, outcome: 'blocked' } as const
-        return { ...told, ...(dueAt === undefined ? {} : { dueAt }) }
-      }
+      case 'blocked':
+        return blocked(decision, ending)
       case 'renew': {
         const granted = await grant(decision, held, context)
         // What the vendor said was about the sending before.
@@ -118,11 +113,18 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
         found = await keep(tokens, superseded, found, context)
         if (found === undefined) break
         const published = await verifyAndPublish(isHeld(found.current), client, outcome, context)
-        return isHome(found.current, context) ? published : comingBack(published)
+        if (!isHome(found.current, context)) return comingBack(published)
+        if (!isRejected(found.current, context)) return published
+        ending = published
+        break
       }
       case 'publish': {
         const outcome = ending.outcome === 'resumed' ? 'resumed' : 'published'
-        return verifyAndPublish(isHeld(held), client, outcome, context)
+        const published = await verifyAndPublish(isHeld(held), client, outcome, context)
+        if (decision.blocked !== undefined) return blocked(decision.blocked, comingBack(published))
+        if (!isRejected(held, context)) return published
+        ending = published
+        break
       }
       case 'keep-alive': {
         const sign = await keepAlive(held as Held, client, context)
@@ -151,6 +153,23 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
 /** Whether the enrollment secret has the pair; if only the escrow does, the next tick brings it home. */
 function isHome({ versionId }: Enrollment, { ledger }: Context): boolean {
   return ledger.item.versionId === versionId
+}
+
+/** Whether the vendor has just refused this token: it is renewed at once. */
+function isRejected({ versionId }: Enrollment, { ledger }: Context): boolean {
+  return ledger.item.rejected === versionId
+}
+
+function blocked({ until, cause, message: why }: Blocked, ending: Ending): Ending {
+  // What the vendor said in this run tells a person more than that it said no.
+  const message = ending.error === undefined ? why : `${why}: ${ending.error.message}`
+  return {
+    ...ending,
+    outcome: 'blocked',
+    message,
+    ...(cause === undefined ? {} : { cause }),
+    ...(until === undefined ? {} : { dueAt: until }),
+  }
 }
 
 function comingBack({ dueAt: _, ...ending }: Ending): Ending {

@@ -132,10 +132,19 @@ describe('a held token that consumers do not have', () => {
     expect(decide(situation(dueAt, { item: unpublished }))).toMatchObject({ do: 'renew' })
   })
 
-  test('is published while it lives if nothing newer is to be had, and no longer', () => {
+  test('is published while it lives if nothing newer is to be had, which is told, and no longer', () => {
     const item = { published: undefined, spent: [token] }
-    expect(decide(situation(justBefore(at(60)), { item }))).toEqual({ do: 'publish' })
-    expect(decide(situation(at(60), { item }))).toMatchObject({ do: 'blocked' })
+    const blocked = decide(situation(at(60), { item }))
+    expect(blocked).toMatchObject({ do: 'blocked', cause: 'enrollment-required' })
+    expect(decide(situation(justBefore(at(60)), { item }))).toEqual({ do: 'publish', blocked })
+  })
+
+  test('is renewed at once if the vendor does not take it, though it is not due', () => {
+    const { versionId } = situation(at(1)).held
+    const item = { published: undefined, rejected: versionId }
+    expect(decide(situation(at(1), { item }))).toMatchObject({ do: 'renew', probe: false })
+    const other = { published: undefined, rejected: 'another-version' }
+    expect(decide(situation(at(1), { item: other }))).toEqual({ do: 'publish' })
   })
 
   test('is not published twice because nothing newer is to be had', () => {
