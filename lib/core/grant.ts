@@ -36,6 +36,7 @@ export async function grant(
   const { refreshToken } = held.tokens
   if (refreshToken === undefined) throw new TransportError('no refresh token is held', 'no')
 
+  await grant.prepare?.(callNow(context))
   const before = ledger.item
   const token = fingerprint(run.connection.id, refreshToken)
   const { versionId } = held

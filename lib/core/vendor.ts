@@ -57,6 +57,13 @@ export interface Grant {
    * token. By default only a grant that spends nothing does: it begins a session and leaves one behind.
    */
   readonly revokesHeld?: true
+  /**
+   * Asks what has to be known before the request, e.g. where it goes; spends nothing. Done before a grant
+   * is announced: a server that cannot be asked then leaves no doubt behind.
+   *
+   * @throws {AnyRotatorError}
+   */
+  readonly prepare?: (call: Call) => Promise<void>
   readonly usable: (held: HeldTokens, now: Date) => boolean
   /** @throws {AnyRotatorError} of which `mayHaveSpent` tells what it leaves behind */
   readonly request: (held: HeldTokens, call: Call) => Promise<TokenSet>
