@@ -201,6 +201,19 @@ function withinBudget(situation: Situation, renew: Extract<Decision, { do: 'rene
   }
 }
 
+/** Whether there is a grant that spends nothing, and has not been refused. */
+export function canAskAtWill({
+  grants,
+  held,
+  item,
+  now,
+}: Pick<Situation, 'grants' | 'held' | 'item' | 'now'>): boolean {
+  return grants.some(
+    (grant) =>
+      grant.spends === 'nothing' && grant.usable(held.tokens, now) && !isRefused(item, grant, held),
+  )
+}
+
 function isRefused(item: LedgerItem, grant: Grant, held: Enrollment): boolean {
   return item.refused.some(
     (known) => known.grant === grant.name && known.credentialId === held.credentialId,

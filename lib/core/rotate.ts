@@ -1,6 +1,6 @@
 import { introspect, keepAlive, withoutSession } from './ask.ts'
-import { type Blocked, decide } from './decide.ts'
-import { type Enrollment, enrollmentSecretId } from './documents.ts'
+import { type Blocked, canAskAtWill, decide } from './decide.ts'
+import { type Enrollment, enrollmentSecretId, type Issued } from './documents.ts'
 import { ConfigError, LeaseHeldError, TokenAtRiskError } from './errors.ts'
 import { grant } from './grant.ts'
 import { openLedger } from './lease.ts'
@@ -79,12 +79,10 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
     await open.client?.close()
     const client = ports.connect(connection, vendor, held)
     open.client = client
+    const situation = { grants: client.grants, held, item: ledger.item, now: ports.clock.now() }
     const decision = decide({
+      ...situation,
       connection,
-      grants: client.grants,
-      held,
-      item: ledger.item,
-      now: ports.clock.now(),
       forced: ledger.item.requested ?? false,
       canIntrospect: canIntrospect && client.introspect !== undefined,
       timings: ports.timings,
@@ -101,7 +99,16 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
         canIntrospect = true
         if ('error' in granted) {
           ending = { ...ending, error: granted.error }
-          found = undefined
+          const { kept } = granted
+          if (kept === undefined || canAskAtWill(situation)) {
+            found = undefined
+            break
+          }
+          const superseded = supersededBy(kept, held, decision.grant, client, ledger.item)
+          found = await keep(kept, superseded, found, context)
+          // The next run asks with it: what spoils the answers may spoil the next one too.
+          if (found !== undefined)
+            return { ...ending, outcome: 'failed', message: granted.error.message }
           break
         }
         const { tokens } = granted
@@ -198,12 +205,12 @@ async function adopt(found: Found, context: Context): Promise<Found | undefined>
   // written, with their credentials and this pair.
   const { tokens, superseded } = newest.in === 'version' ? newest.enrollment : newest.escrowed
   context.ledger.stage((item) => doubtMoved(item, tokens, successorId(found.tip)))
-  return keep(tokens as TokenSet, superseded, found, context)
+  return keep(tokens as Issued, superseded, found, context)
 }
 
 /** Persist and promote: from here on no crash can lose the pair. */
 async function keep(
-  tokens: TokenSet,
+  tokens: Issued,
   superseded: readonly TokenSet[],
   found: Found,
   context: Context,
@@ -212,7 +219,7 @@ async function keep(
   const { current, tip } = found
   const { credential, credentialId } = current
   const versionId = successorId(tip)
-  const next: Held = {
+  const next = {
     versionId,
     credential,
     credentialId,
