@@ -169,7 +169,11 @@ function doubtful(situation: Situation, grant: Grant, token: string | undefined)
       message: 'no answer came to the refresh token, nor to the one repetition',
     }
   }
-  const nearlyOut = item.published === undefined ? answered : nearlyOutAt(item.published, timings)
+  // Early enough for an answer, and what follows it, to come while the published token is fresh.
+  const nearlyOut =
+    item.published === undefined
+      ? answered
+      : later(nearlyOutAt(item.published, timings), -leastSeconds(timings))
   const probeAt = latest(nearlyOut, answered)
   if (now >= probeAt) return withinBudget(situation, { do: 'renew', grant, probe: true })
   return {
