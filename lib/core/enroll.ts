@@ -94,7 +94,14 @@ async function refuseUnusable(
 
 /** What was known of the former credential counts no more; what was sent and written stays on record. */
 function forgotten(item: LedgerItem): LedgerItem {
-  const { intent: _, versionId: __, retireAt: ___, refreshExpiresAt: ____, ...rest } = item
+  const {
+    intent: _,
+    versionId: __,
+    rejected: ___,
+    retireAt: ____,
+    refreshExpiresAt: _____,
+    ...rest
+  } = item
   const { incident } = rest
   return {
     ...rest,

@@ -1,6 +1,12 @@
 import type { Decision } from './decide.ts'
 import type { Enrollment } from './documents.ts'
-import { describeError, GrantRefusedError, mayHaveSpent, TransportError } from './errors.ts'
+import {
+  describeError,
+  GrantRefusedError,
+  mayHaveSpent,
+  ResponseError,
+  TransportError,
+} from './errors.ts'
 import {
   declared,
   extended,
@@ -13,12 +19,18 @@ import {
 import { untilDeadline, untilRunEnds } from './persist.ts'
 import { later, leastSeconds } from './renewal.ts'
 import { type Context, callNow } from './run.ts'
-import type { TokenSet } from './vendor.ts'
+import type { RefreshOnly, TokenSet } from './vendor.ts'
 
-/** New tokens, or why the vendor gave none; in the latter case the store is read again before anything else. */
+/**
+ * New tokens, or why the vendor gave none; in the latter case the store is read again before anything
+ * else. Should the answer hold a new refresh token all the same, that is kept.
+ */
 export type Granted =
   | { readonly tokens: TokenSet }
-  | { readonly error: { readonly code: string; readonly message: string } }
+  | {
+      readonly error: { readonly code: string; readonly message: string }
+      readonly kept?: RefreshOnly
+    }
 
 /**
  * Asks the vendor. A grant that spends is announced in the ledger first, sent once, and waits for its
@@ -36,6 +48,7 @@ export async function grant(
   const { refreshToken } = held.tokens
   if (refreshToken === undefined) throw new TransportError('no refresh token is held', 'no')
 
+  await grant.prepare?.(callNow(context))
   const before = ledger.item
   const token = fingerprint(run.connection.id, refreshToken)
   const { versionId } = held
@@ -56,6 +69,11 @@ export async function grant(
     if (error instanceof GrantRefusedError) {
       await putOnRecord(refusedIntent, context)
       return { error: describeError(error) }
+    }
+    const kept = error instanceof ResponseError ? error.kept : undefined
+    // The one that was sent, said again, is none.
+    if (kept !== undefined && fingerprint(run.connection.id, kept.refreshToken) !== token) {
+      return { error: describeError(error), kept }
     }
     // The intent stays open: whether the token was spent is in doubt.
     if (mayHaveSpent(error)) return { error: describeError(error) }

@@ -52,6 +52,7 @@ const Item = v.object({
       proven: v.boolean(),
     }),
   ),
+  rejected: v.exactOptional(v.string()),
   refreshExpiresAt: v.exactOptional(Instant),
   aliveAt: v.exactOptional(Instant),
   retireAt: v.exactOptional(Instant),

@@ -4,7 +4,7 @@ import { describeError, LeaseHeldError, StoreError } from './errors.ts'
 import { answers, isLeased, type LedgerItem } from './ledger.ts'
 import { untilRunEnds } from './persist.ts'
 import type { Ending } from './release.ts'
-import { later, type Timings, withinWindow } from './renewal.ts'
+import { later, nearlyOutAt, type Timings, withinWindow } from './renewal.ts'
 import { type Context, callNow } from './run.ts'
 import type { TokenSet, VendorClient } from './vendor.ts'
 import { mayPublish, noticed, type Verdict, verify } from './verify.ts'
@@ -22,6 +22,9 @@ export interface Publication {
 /**
  * Verify, then publish, so that no consumer meets a token that nobody has tried.
  *
+ * The first token that the vendor refuses when consumers need one is marked, not published: one that works
+ * may be had at once.
+ *
  * @returns the given outcome, or that of a run that held the token back or could not place it
  * @throws {LeaseHeldError} the lease ran out, or another run has published since
  * @throws {StoreError}
@@ -37,7 +40,13 @@ export async function verifyAndPublish(
   const verdict = await verify(client, document.tokens, callNow(context))
   const now = ports.clock.now()
   const problem = problemOf(verdict)
-  if (problem && !mayPublish(verdict.verdict, ledger.item.published, now, ports.timings)) {
+  const { rejected, published: before } = ledger.item
+  const isUrgent = before === undefined || now >= nearlyOutAt(before, ports.timings)
+  if (problem && verdict.verdict === 'rejected' && isUrgent && rejected === undefined) {
+    ledger.stage((item) => ({ ...item, rejected: document.versionId }))
+    return problem
+  }
+  if (problem && !mayPublish(verdict.verdict, before, now, ports.timings)) {
     return problem
   }
   // A run that was frozen past its lease must not overwrite what its successor has published.
@@ -87,7 +96,7 @@ function published(
   const before = item.published
   const isNew = before?.versionId !== versionId
   // Done with new tokens in consumers' reach, the mirror included: asked again, it would renew again.
-  const { requested, ordered, ...rest } = item
+  const { requested, ordered, rejected, ...rest } = item
   const { where } = place
   const asked = isNew || requested === undefined ? {} : { requested }
   const isWritten = where === 'secret' && (isNew || before.where === 'mirror')
@@ -97,6 +106,7 @@ function published(
     ...rest,
     ...asked,
     ...(ordered === undefined || orderFor(publication, item) ? {} : { ordered }),
+    ...(rejected === undefined || verdict.verdict === 'good' ? {} : { rejected }),
     published: {
       versionId,
       issuedAt,

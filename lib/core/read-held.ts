@@ -4,7 +4,7 @@ import {
   type Enrollment,
   type Escrowed,
   enrollmentSecretId,
-  isTokenSet,
+  isIssued,
 } from './documents.ts'
 import { distrusted, fingerprint, type LedgerItem } from './ledger.ts'
 import type { Parameters, SecretStore } from './ports.ts'
@@ -103,7 +103,7 @@ export async function readHeld(
   ]) {
     const kept = candidate.in === 'version' ? candidate.enrollment : unwritten(candidate.escrowed)
     const { tokens } = kept
-    if (!isTokenSet(tokens)) continue
+    if (!isIssued(tokens)) continue
     if (isSent(tokens) && !isPutAside(kept)) continue
     if (tokens.issuedAt.getTime() > newestAt) {
       newest = candidate

@@ -181,8 +181,11 @@ describe('an order', () => {
     const proven = { ...item, published: { ...item.published, proven: false } }
     const asked = ordered({ ...proven, fence: proven.fence + 1 }, order, start)
     world.ledger.items.set(world.connection.id, { ...asked, enrollmentWrites: fullOfVersions })
-    expect(await world.invoke()).toMatchObject({ outcome: 'published' })
-    expect(world.item()).toMatchObject({ ordered: { versionId: order } })
+    expect(await world.invoke()).toMatchObject({ outcome: 'blocked', cause: 'version-budget' })
+    expect(world.item()).toMatchObject({
+      published: { proven: true },
+      ordered: { versionId: order },
+    })
     expect(world.secrets.versions(world.consumer)).not.toContain(order)
   })
 })
