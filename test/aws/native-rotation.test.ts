@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, test, vi } from 'vitest'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { tracesOf } from '../canaries.ts'
 import { captured } from './account.ts'
 import { noHarm, rotated } from './rotated.ts'
 
@@ -10,12 +12,12 @@ const demos = ['mdr-demo', 'incydr-demo', 'ksc-demo']
 
 /** Configured for native rotation, and rotated by the schedule once. */
 async function running(demo: string) {
-  captured()
+  const printed = captured()
   const scene = await rotated(demo)
   await scene.configure()
   await scene.tick()
   const before = Object.keys((await scene.labels()) ?? {})
-  return Object.assign(scene, { before, issued: () => scene.simulator.counters().issued })
+  return Object.assign(scene, { printed, before, issued: () => scene.simulator.counters().issued })
 }
 
 describe.each(demos)('rotate-secret of %s', (demo) => {
@@ -167,6 +169,27 @@ describe('a rotation that spends a refresh token', () => {
 })
 
 describe('createSecret', () => {
+  test('gives the rotation token back with its own version and no other, and logs none', async () => {
+    const scene = await running('mdr-demo')
+    const sent = vi.spyOn(SecretsManagerClient.prototype, 'send')
+    onTestFinished(() => sent.mockRestore())
+    let rotationToken = ''
+    scene.passage = async (event, invoke) => {
+      rotationToken = event.RotationToken
+      await invoke()
+    }
+    const token = await scene.rotateNow()
+    const puts = sent.mock.calls.flatMap(([{ input }]) => ('SecretString' in input ? [input] : []))
+    const given = puts.map((put) => ({ ClientRequestToken: '', RotationToken: undefined, ...put }))
+    expect(given.map((put) => [put.ClientRequestToken === token, put.RotationToken])).toEqual([
+      [false, undefined],
+      [true, rotationToken],
+    ])
+    expect(rotationToken).toHaveLength(36)
+    expect(scene.printed.text).toContain('"outcome":"rotated"')
+    expect(tracesOf([rotationToken], scene.printed.text)).toEqual([])
+  })
+
   test('waits for a scheduled run that holds the lease, and spends no token that it has sent', async () => {
     const scene = await running('mdr-demo')
     const spends = scene.simulator.counters().spends
