@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Incident } from './incident.ts'
 import type { Redacted } from './redacted.ts'
 import type { HeldTokens } from './vendor.ts'
@@ -100,10 +100,7 @@ export function newItem(owner: { vendor: string; connection: string }, now: Date
 
 /** Identifies a refresh token without being one: 128 bits of a digest that no one can turn back. */
 export function fingerprint(connection: string, refreshToken: Redacted): string {
-  return createHash('sha256')
-    .update(`${connection}\n${refreshToken.reveal()}`)
-    .digest('base64url')
-    .slice(0, 22)
+  return hash('sha256', `${connection}\n${refreshToken.reveal()}`, 'base64url').slice(0, 22)
 }
 
 /** Whether another run is at work: an expired lease is free for whoever writes first. */
