@@ -61,7 +61,8 @@ export class Judge {
   /** When the ledger item was deleted: a run that was at work then tells what it knows. */
   private forgottenAt: Instant = 0
   private isRestored = false
-  private servedVersion: string | undefined
+  private servedId: string | undefined
+  private servedMirror: string | undefined
   private servedNow: Served | undefined
   /** When the last undisturbed run began that got to work. */
   private wholeRunAt: Instant = 0
@@ -312,9 +313,9 @@ export class Judge {
   private served(): Served | undefined {
     const id = this.cloud.secret(this.consumerId).current.at(-1)?.id
     const mirror = this.cloud.parameters.get(mirrorName(this.subject.connection.id))
-    const version = `${id} ${mirror?.length ?? 0} ${mirror?.slice(-40) ?? ''}`
-    if (version === this.servedVersion) return this.servedNow
-    this.servedVersion = version
+    if (id === this.servedId && mirror === this.servedMirror) return this.servedNow
+    this.servedId = id
+    this.servedMirror = mirror
     const read = [readServed(this.current(this.consumerId)), readServed(mirror)]
     const [one, other] = read
     this.servedNow =

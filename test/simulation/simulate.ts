@@ -168,7 +168,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   function everyMinute() {
     const now = timeline.now()
     lastTroubleAt = Math.max(lastTroubleAt, troubles.happened.at(-1)?.instant ?? start)
-    if (isAnyAway(weather, now)) lastTroubleAt = now
+    if (weather.isAnyAway(now)) lastTroubleAt = now
     for (const judge of judges) judge.freshOrRefused(lastTroubleAt)
     const isDue = connections.some(
       ({ id }) => (cloud.items.get(id)?.dueAt.getTime() ?? 0) <= now + 1500,
@@ -251,10 +251,4 @@ function settle(kind: Species, chance: Chance) {
     }
     return (now: () => Date) => ({ ...kind.settle(now), connection, species: kind })
   })
-}
-
-function isAnyAway(weather: Surroundings['weather'], now: Instant): boolean {
-  return (['secrets', 'ledger', 'parameters', 'events', 'vendor'] as const).some((service) =>
-    weather.isAway(service, now),
-  )
 }
