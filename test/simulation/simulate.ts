@@ -10,6 +10,7 @@ import { fateOf } from './fate.ts'
 import { Judge, type Loss, lossNames } from './invariants.ts'
 import { act, type Desk, enrollAtLast } from './people.ts'
 import { Process, type Surroundings } from './process.ts'
+import { portsOf } from './process-ports.ts'
 import { species as everySpecies, type Species } from './subjects.ts'
 import { type Instant, newTimeline } from './timeline.ts'
 import { type Happened, troublesOf } from './troubles.ts'
@@ -99,8 +100,9 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
 
   let ids = 0
   const newId = () => `00000000-0000-4000-8000-${String(++ids).padStart(12, '0')}`
-  const portsOf = (process: Process) => {
-    const ports = process.ports(
+  const openPorts = (process: Process) => {
+    const ports = portsOf(
+      process,
       defaultTimings,
       (id) => () => judgeOf.get(id)?.subject.fake.http() as never,
     )
@@ -111,7 +113,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     command(name) {
       const endsAt = timeline.now() + commandMs
       const process = new Process(name, world, fateOf(troubles, timeline.now(), endsAt))
-      return { ports: portsOf(process), remainingSeconds: () => process.remainingSeconds() }
+      return { ports: openPorts(process), remainingSeconds: () => process.remainingSeconds() }
     },
   }
   for (const judge of judges) void enrollAtLast(judge, desk)
@@ -129,7 +131,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     const newRunId = () => `run-${++runs}`
     const remainingSeconds = () => process.remainingSeconds()
     const frame = { vendor: kind.vendor, connections, remainingSeconds, newRunId }
-    tick(frame, portsOf(process)).then(
+    tick(frame, openPorts(process)).then(
       (outcomes) => {
         for (const outcome of outcomes) concluded(outcome, process, startedAt)
       },
