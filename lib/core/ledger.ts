@@ -169,11 +169,13 @@ export function refusedGrant(item: LedgerItem, grant: string, credentialId: stri
 /**
  * The ledger knows less than the enrollment document: it was deleted or rolled back. Whether the
  * held refresh token was sent is no longer on record, so it counts as sent and in doubt.
+ *
+ * @param at when it may have been sent at the latest
  */
 export function distrusted(
   item: LedgerItem,
   held: { versionId: string; fence: number; token: string | undefined },
-  now: Date,
+  at: Date,
 ): LedgerItem {
   const caughtUp = { ...item, fence: held.fence + 1 }
   if (held.token === undefined) return caughtUp
@@ -181,7 +183,7 @@ export function distrusted(
     grant: 'unknown',
     token: held.token,
     versionId: held.versionId,
-    at: now,
+    at,
     kind: 'first',
     refused: false,
   }
