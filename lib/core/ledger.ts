@@ -53,6 +53,12 @@ export interface LedgerItem {
     /** Whether the vendor has confirmed the token; if not, it is asked again. */
     readonly proven: boolean
   }
+  /**
+   * Enrollment version whose token the vendor does not take while consumers need one: it is renewed at
+   * once. Only the first of several in a row, until one works: what spoils them all is not mended by
+   * spending more.
+   */
+  readonly rejected?: string
   readonly refreshExpiresAt?: Date
   /** Last sign of life of a session that is kept alive. */
   readonly aliveAt?: Date
@@ -160,11 +166,13 @@ export function refusedGrant(item: LedgerItem, grant: string, credentialId: stri
 /**
  * The ledger knows less than the enrollment document: it was deleted or rolled back. Whether the
  * held refresh token was sent is no longer on record, so it counts as sent and in doubt.
+ *
+ * @param at when it may have been sent at the latest
  */
 export function distrusted(
   item: LedgerItem,
   held: { versionId: string; fence: number; token: string | undefined },
-  now: Date,
+  at: Date,
 ): LedgerItem {
   const caughtUp = { ...item, fence: held.fence + 1 }
   if (held.token === undefined) return caughtUp
@@ -172,7 +180,7 @@ export function distrusted(
     grant: 'unknown',
     token: held.token,
     versionId: held.versionId,
-    at: now,
+    at,
     kind: 'first',
     refused: false,
   }
