@@ -193,6 +193,32 @@ export function encodeConsumer(
   })
 }
 
+const ConsumerDocument = v.object({
+  schema: v.literal(1),
+  token_type: v.string(),
+  access_token: Token,
+  issued_at: Instant,
+  expires_at: v.nullable(Instant),
+})
+
+/**
+ * The token of a consumer document, as far as one can tell from it.
+ *
+ * @throws {ConfigError} not a document that the rotator wrote
+ */
+export function decodeConsumer(text: string): TokenSet {
+  const decoded = v.safeParse(ConsumerDocument, parseJson('consumer secret', text))
+  if (!decoded.success) throw new ConfigError('consumer secret', 'is not a document of the rotator')
+  const { access_token, token_type, issued_at, expires_at } = decoded.output
+  return {
+    accessToken: access_token,
+    tokenType: token_type,
+    issuedAt: issued_at,
+    expiresAt: expires_at,
+    grant: 'published',
+  }
+}
+
 /** What a vendor has given, in contrast to what a person has enrolled: a whole set, or a refresh token alone. */
 export type Issued = TokenSet | RefreshOnly
 

@@ -44,6 +44,7 @@ const Item = v.object({
   published: v.exactOptional(
     v.object({
       versionId: v.string(),
+      as: v.exactOptional(v.string()),
       issuedAt: Instant,
       expiresAt: v.nullable(Instant),
       held: v.boolean(),
@@ -56,6 +57,7 @@ const Item = v.object({
   aliveAt: v.exactOptional(Instant),
   retireAt: v.exactOptional(Instant),
   requested: v.exactOptional(v.boolean()),
+  ordered: v.exactOptional(v.object({ versionId: v.string(), fence: v.number() })),
   attempts: v.number(),
   rotations: v.number(),
   enrollmentWrites: v.array(Instant),

@@ -44,6 +44,8 @@ export interface LedgerItem {
   /** What consumers read, and where: `mirror` if Secrets Manager would not take the version. */
   readonly published?: {
     readonly versionId: string
+    /** Its version of the consumer secret, if an order named it; else it follows from `versionId`. */
+    readonly as?: string
     readonly issuedAt: Date
     /** `null`: a session that is kept alive. */
     readonly expiresAt: Date | null
@@ -66,6 +68,11 @@ export interface LedgerItem {
   readonly retireAt?: Date
   /** Somebody asked for a renewal although none is due. */
   readonly requested?: boolean
+  /**
+   * Secrets Manager asked for a renewal, which is to become this version of the consumer secret. What
+   * was obtained under this fence or a later one answers it.
+   */
+  readonly ordered?: { readonly versionId: string; readonly fence: number }
   /** Failures in a row. */
   readonly attempts: number
   readonly rotations: number
@@ -117,6 +124,33 @@ export function isLeased(item: LedgerItem, now: Date): boolean {
 /** Takes the lease and counts the fence up. */
 export function acquired(item: LedgerItem, run: { runId: string; leaseUntil: Date }): LedgerItem {
   return { ...item, fence: item.fence + 1, lease: { runId: run.runId, expiresAt: run.leaseUntil } }
+}
+
+/**
+ * Takes an order down, unless it stands there or has been carried out. It is due at once: should the
+ * run that takes it die, the next tick carries it out.
+ */
+export function ordered(item: LedgerItem, versionId: string | undefined, now: Date): LedgerItem {
+  if (versionId === undefined || item.published?.as === versionId) return item
+  const order = { versionId, fence: item.fence }
+  return {
+    ...item,
+    dueAt: now,
+    ordered: item.ordered?.versionId === versionId ? item.ordered : order,
+  }
+}
+
+/** Whether a renewal was asked for that what is held does not answer yet: an order is carried out once. */
+export function isAsked(
+  { requested = false, ordered }: LedgerItem,
+  { fence }: { readonly fence?: number },
+): boolean {
+  return ordered === undefined ? requested : !answers(ordered, fence)
+}
+
+/** Whether a pair that a run with this fence wrote is newer than the order. */
+export function answers(order: NonNullable<LedgerItem['ordered']>, fence?: number): boolean {
+  return fence !== undefined && fence >= order.fence
 }
 
 /** A run that is about to wait long keeps its lease as long. */
