@@ -5,7 +5,9 @@ import type { Outcome } from '../core/release.ts'
 import type { Timings } from '../core/renewal.ts'
 import { tick } from '../core/tick.ts'
 import type { Vendor } from '../core/vendor.ts'
+import { closeIdleConnections } from './connections.ts'
 import { readSettings } from './environment.ts'
+import { readInvocation } from './invocation.ts'
 import { recordOutcomes } from './metrics.ts'
 import { awsPorts } from './ports.ts'
 
@@ -25,7 +27,8 @@ export type Handler = (
  * read at the first invocation, clients are made once per cold start.
  *
  * @param timings durations of the engine; those used on AWS by default
- * @throws {ConfigError} at the first invocation, if the environment or the connections are wrong
+ * @throws {ConfigError} the event is of no schedule; or, at the first invocation, the environment or the
+ *   connections are wrong
  * @throws {StoreError} the ledger cannot be queried; the next tick tries again
  */
 export function createHandler(vendor: Vendor, timings?: Timings): Handler {
@@ -36,7 +39,10 @@ export function createHandler(vendor: Vendor, timings?: Timings): Handler {
     return { connections: settings.connections, ports: awsPorts(settings, timings) }
   }
   let opened: ReturnType<typeof open> | undefined
-  return async (_event, context) => {
+  return async (event, context) => {
+    readInvocation(event)
+    // They may be older than they look: this process may have been frozen since.
+    closeIdleConnections()
     opened ??= open()
     const { connections, ports } = opened
     const remainingSeconds = () => context.getRemainingTimeInMillis() / 1000
