@@ -19,7 +19,16 @@ export interface Member {
   readonly simulator: Simulator
 }
 
-export type Installation = Awaited<ReturnType<typeof install>>
+export interface InstallOptions {
+  /** Folder of the built functions. */
+  readonly assets: string
+  /** An empty one, for what is deployed. */
+  readonly folder: string
+  /** A Node of the functions' version. */
+  readonly node: string
+  /** How many connections of each kind, each with a vendor of its own. @default 1 */
+  readonly copies?: number
+}
 
 /**
  * One vendor's function with all that it meets: the built bundle laid out as the stack does it, an
@@ -29,13 +38,10 @@ export type Installation = Awaited<ReturnType<typeof install>>
  *     function ─► relay (loses connections) ─► proxy (tells the time) ─► endpoint
  *              └► simulators
  *
- * @param assets folder of the built functions
- * @param folder an empty one, for what is deployed
- * @param only ids of the demo connections to use; the vendor's all by default
  */
 export async function install(
   vendor: string,
-  { assets, folder, node, only }: { assets: string; folder: string; node: string; only?: string[] },
+  { assets, folder, node, copies = 1 }: InstallOptions,
 ) {
   const endpoint = await startAwsEndpoint({ port: 0 })
   const clock = { aheadSeconds: 0 }
@@ -56,9 +62,13 @@ export async function install(
   await createLedgerTable(tables, ledgerTableName)
   tables.destroy()
 
-  const demos = demoConnections.filter(
-    (demo) => demo.vendor === vendor && (only?.includes(demo.id) ?? true),
-  )
+  const demos = demoConnections
+    .filter((demo) => demo.vendor === vendor)
+    .flatMap((demo) =>
+      Array.from({ length: copies }, (_, n) =>
+        n === 0 ? demo : { ...demo, id: `${demo.id}-${n}` },
+      ),
+    )
   const members = await Promise.all(
     demos.map(async (demo): Promise<Member> => {
       const start = simulators[vendor as keyof typeof simulators].start

@@ -16,10 +16,9 @@ const dist = temporaryFolder()
 
 beforeAll(() => bundle(dist), 60_000)
 
-async function installed(vendor: string, only?: string[]) {
+async function installed(vendor: string) {
   const assets = join(dist, 'assets')
-  const options = { assets, folder: temporaryFolder(), node, ...(only && { only }) }
-  const installation = await install(vendor, options)
+  const installation = await install(vendor, { assets, folder: temporaryFolder(), node })
   onTestFinished(installation.close)
   return installation
 }
