@@ -7,6 +7,7 @@ import type { Timings } from '../core/renewal.ts'
 import { tick } from '../core/tick.ts'
 import type { Vendor } from '../core/vendor.ts'
 import { createHealer } from './abandoned-rotation.ts'
+import { closeIdleConnections } from './connections.ts'
 import { readSettings } from './environment.ts'
 import { readInvocation } from './invocation.ts'
 import { recordOutcomes } from './metrics.ts'
@@ -48,6 +49,8 @@ export function createHandler(vendor: Vendor, timings?: Timings): Handler {
   let opened: ReturnType<typeof open> | undefined
   return async (event, context) => {
     const invocation = readInvocation(event)
+    // They may be older than they look: this process may have been frozen since.
+    closeIdleConnections()
     opened ??= open()
     const { connections, secretsManager, ports, heal } = opened
     const remainingSeconds = () => context.getRemainingTimeInMillis() / 1000

@@ -45,6 +45,7 @@ const tokenEntries = {
   renewAt: v.optional(Instant),
   facts: v.optional(Facts),
 }
+const tokenNames = Object.keys(tokenEntries) as (keyof HeldTokens)[]
 const Tokens = v.object(tokenEntries)
 type StoredTokens = v.InferOutput<typeof Tokens>
 
@@ -112,7 +113,7 @@ export function decodeEnrollment(text: string, versionId: string): Enrollment {
     versionId,
     credential,
     credentialId: credentialId ?? versionId,
-    tokens: present(tokens),
+    tokens,
     superseded: (superseded ?? []).map(present).filter(isTokenSet),
     ...(fence === undefined ? {} : { fence }),
   }
@@ -251,36 +252,26 @@ function parseJson(what: string, text: string): unknown {
   return json
 }
 
-function split(rest: Record<string, unknown> & StoredTokens) {
-  const { accessToken, tokenType, issuedAt, expiresAt, refreshToken, refreshExpiresAt } = rest
-  const { refreshesLeft, grant, renewAt, facts } = rest
-  const tokens: StoredTokens = {
-    accessToken,
-    tokenType,
-    issuedAt,
-    expiresAt,
-    refreshToken,
-    refreshExpiresAt,
-    refreshesLeft,
-    grant,
-    renewAt,
-    facts,
+/** What of a document is the held pair, and what the enrolled credential. */
+function split(document: Record<string, unknown> & StoredTokens) {
+  const entries = Object.entries(document)
+  const isHeld = ([key]: [string, unknown]) => Object.hasOwn(tokenEntries, key)
+  return {
+    tokens: Object.fromEntries(entries.filter(isHeld)) as HeldTokens,
+    credential: Object.fromEntries(entries.filter((entry) => !isHeld(entry))),
   }
-  const credential = Object.fromEntries(
-    Object.entries(rest).filter(([key]) => !Object.hasOwn(tokenEntries, key)),
-  )
-  return { tokens, credential }
 }
 
 function present(tokens: StoredTokens): HeldTokens {
   return Object.fromEntries(Object.entries(tokens).filter(([, value]) => value !== undefined))
 }
 
+/** Ready for `JSON.stringify`, which leaves out what is undefined. */
 function plain(tokens: HeldTokens): Record<string, unknown> {
   return Object.fromEntries(
-    Object.keys(tokenEntries).flatMap((key) => {
-      const value = tokens[key as keyof HeldTokens]
-      return value === undefined ? [] : [[key, value instanceof Redacted ? value.reveal() : value]]
+    tokenNames.map((name) => {
+      const value = tokens[name]
+      return [name, value instanceof Redacted ? value.reveal() : value]
     }),
   )
 }

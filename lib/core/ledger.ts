@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Incident } from './incident.ts'
 import type { Redacted } from './redacted.ts'
 import type { HeldTokens } from './vendor.ts'
@@ -113,10 +113,7 @@ export function newItem(owner: { vendor: string; connection: string }, now: Date
 
 /** Identifies a refresh token without being one: 128 bits of a digest that no one can turn back. */
 export function fingerprint(connection: string, refreshToken: Redacted): string {
-  return createHash('sha256')
-    .update(`${connection}\n${refreshToken.reveal()}`)
-    .digest('base64url')
-    .slice(0, 22)
+  return hash('sha256', `${connection}\n${refreshToken.reveal()}`, 'base64url').slice(0, 22)
 }
 
 /** Whether another run is at work: an expired lease is free for whoever writes first. */
@@ -203,11 +200,13 @@ export function refusedGrant(item: LedgerItem, grant: string, credentialId: stri
 /**
  * The ledger knows less than the enrollment document: it was deleted or rolled back. Whether the
  * held refresh token was sent is no longer on record, so it counts as sent and in doubt.
+ *
+ * @param at when it may have been sent at the latest
  */
 export function distrusted(
   item: LedgerItem,
   held: { versionId: string; fence: number; token: string | undefined },
-  now: Date,
+  at: Date,
 ): LedgerItem {
   const caughtUp = { ...item, fence: held.fence + 1 }
   if (held.token === undefined) return caughtUp
@@ -215,7 +214,7 @@ export function distrusted(
     grant: 'unknown',
     token: held.token,
     versionId: held.versionId,
-    at: now,
+    at,
     kind: 'first',
     refused: false,
   }
