@@ -171,20 +171,4 @@ describe('the log', () => {
       },
     ])
   })
-
-  test('counts outcomes as metrics, and ticks without any', async () => {
-    const { simulator, printed } = await deployed()
-    simulator.inject({ kind: 'refuse' })
-    const handler = createHandler(kasperskyMdr)
-    await handler({}, context)
-    await handler({}, context)
-    const metrics = printed.text
-      .split('\n')
-      .filter((line) => line.includes('"_aws"'))
-      .map((line) => JSON.parse(line) as object)
-    expect(metrics).toHaveLength(2)
-    expect(metrics[0]).toMatchObject({ Ticks: 1, 'Outcome.blocked': 1, EnrollmentRequired: 1 })
-    expect(metrics[1]).toMatchObject({ Ticks: 1 })
-    expect(metrics[1]).not.toHaveProperty('EnrollmentRequired')
-  })
 })
