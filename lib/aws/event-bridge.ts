@@ -1,10 +1,8 @@
 import { type EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { StoreError } from '../core/errors.ts'
+import { eventSource } from '../core/events.ts'
 import type { EventSink } from '../core/ports.ts'
 import { storeCall } from './store-error.ts'
-
-/** Source of every event that the rotator puts on the bus. */
-export const eventSource = 'token-rotator'
 
 // PutEvents answers 200 and reports refused entries inside; a throttled entry is worth another try.
 const tries = 3

@@ -51,7 +51,7 @@ async function survey(
  */
 export function createHandler(vendor: Vendor, timings?: Timings): Handler {
   const logger = new Logger({ serviceName: 'token-rotator', persistentKeys: { vendor: vendor.id } })
-  const metrics = tickMetrics(vendor.id)
+  const metrics = tickMetrics(vendor.id, process.env.AWS_LAMBDA_FUNCTION_NAME ?? vendor.id)
   const open = () => {
     const settings = readSettings(process.env, { [vendor.id]: vendor }, vendor.id)
     return { connections: settings.connections, ports: awsPorts(settings, timings) }

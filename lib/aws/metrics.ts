@@ -24,11 +24,13 @@ const units: Readonly<Record<keyof Standing, (typeof MetricUnit)[keyof typeof Me
 }
 
 /**
- * Metrics of one vendor's function. Dimensions are the vendor; vendor and connection; and these with
- * the code of an outcome, or the vendor with a quota: nothing that comes from outside, so their number
- * is bounded by what is configured.
+ * Metrics of one function. Dimensions are vendor and connection, alone or with the code of an outcome,
+ * and the function, alone or with a quota: nothing that comes from outside, so that their number is
+ * bounded by what is configured.
+ *
+ * @param functionName as Lambda knows it
  */
-export function tickMetrics(vendor: string): TickMetrics {
+export function tickMetrics(vendor: string, functionName: string): TickMetrics {
   const metrics = new Metrics({ namespace: metricNamespace, serviceName: vendor })
   // Powertools would add `service` to each of them.
   metrics.clearDefaultDimensions()
@@ -37,7 +39,7 @@ export function tickMetrics(vendor: string): TickMetrics {
     values: readonly (readonly [string, (typeof MetricUnit)[keyof typeof MetricUnit], number])[],
   ) => {
     try {
-      metrics.addDimensions({ vendor, ...dimensions })
+      metrics.addDimensions({ ...dimensions })
       for (const [name, unit, value] of values) metrics.addMetric(name, unit, value)
       metrics.publishStoredMetrics()
     } catch {
@@ -47,21 +49,21 @@ export function tickMetrics(vendor: string): TickMetrics {
   return {
     ran(outcome, seconds) {
       const { connection } = outcome
-      write({ connection, code: outcomeCode(outcome) }, [['Outcome', MetricUnit.Count, 1]])
+      write({ vendor, connection, code: outcomeCode(outcome) }, [['Outcome', MetricUnit.Count, 1]])
       if (outcome.outcome === 'rotated' || outcome.outcome === 'recovered') {
-        write({ connection }, [['RotationDuration', MetricUnit.Seconds, seconds]])
+        write({ vendor, connection }, [['RotationDuration', MetricUnit.Seconds, seconds]])
       }
     },
     ticked(calls) {
-      write({}, [['Ticks', MetricUnit.Count, 1]])
+      write({ function: functionName }, [['Ticks', MetricUnit.Count, 1]])
       for (const [quota, count] of Object.entries(calls)) {
-        write({ quota }, [['AwsCalls', MetricUnit.Count, count]])
+        write({ function: functionName, quota }, [['AwsCalls', MetricUnit.Count, count]])
       }
     },
     stands(connection, standing) {
       const values = Object.entries(standing) as [keyof Standing, number][]
       write(
-        { connection },
+        { vendor, connection },
         values.map(([name, value]) => [name, units[name], value] as const),
       )
     },

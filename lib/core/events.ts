@@ -1,6 +1,9 @@
 import type { Cause } from './incident.ts'
 import type { Words } from './words.ts'
 
+/** Source of every event that the rotator puts on the bus. */
+export const eventSource = 'token-rotator'
+
 /** What goes to the event bus; its schemas stand in docs/events. Holds no secret. */
 export interface RotatorEvent {
   readonly type:

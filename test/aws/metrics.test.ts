@@ -1,11 +1,12 @@
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { marshall } from '@aws-sdk/util-dynamodb'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createHandler } from '../../lib/aws/handler.ts'
 import { kasperskyMdr as simulated } from '../../lib/local/simulators/kaspersky-mdr.ts'
 import { kasperskyMdr } from '../../lib/vendors/kaspersky-mdr.ts'
 import { connect } from '../local/aws/setup.ts'
 import { account, captured, context } from './account.ts'
+import { metricsIn, type Written } from './emf.ts'
 
 /** MDR with a connection that is enrolled and another that nobody has enrolled yet. */
 async function deployed() {
@@ -18,44 +19,20 @@ async function deployed() {
     { configuration: { id: 'mdr-prod', ...options }, enroll: { refreshToken } },
     { configuration: { id: 'mdr-test', ...options } },
   ])
+  vi.stubEnv('AWS_LAMBDA_FUNCTION_NAME', 'rotator-mdr')
   const printed = captured()
-  /** What has been written since it was last asked: each value with its metric's unit and dimensions. */
+  /** What has been written since it was last asked. */
   const written = () => {
-    const lines = printed.text.split('\n').filter((line) => line.includes('"_aws"'))
+    const values = metricsIn(printed.text)
     printed.text = ''
-    return lines.flatMap((line) => valuesIn(JSON.parse(line) as Emf))
+    return values
   }
   return { simulator, ...at, printed, written }
 }
 
-interface Emf {
-  readonly _aws: {
-    readonly CloudWatchMetrics: readonly {
-      readonly Namespace: string
-      readonly Dimensions: readonly (readonly string[])[]
-      readonly Metrics: readonly { readonly Name: string; readonly Unit: string }[]
-    }[]
-  }
-  readonly [key: string]: unknown
-}
-
-/** A document as CloudWatch reads it: each metric under each of its sets of dimensions. */
-function valuesIn(document: Emf) {
-  return document._aws.CloudWatchMetrics.flatMap(({ Namespace, Dimensions, Metrics }) =>
-    Dimensions.flatMap((names) =>
-      Metrics.map(({ Name, Unit }) => ({
-        name: `${Namespace}/${Name}`,
-        unit: Unit,
-        of: Object.fromEntries(names.map((name) => [name, document[name]])),
-        value: document[Name],
-      })),
-    ),
-  )
-}
-
 const prod = { vendor: 'kaspersky-mdr', connection: 'mdr-prod' }
-const named = (values: ReturnType<typeof valuesIn>, name: string) =>
-  values.filter((value) => value.name === `TokenRotator/${name}`)
+const named = (values: readonly Written[], name: string) =>
+  values.filter((value) => value.namespace === 'TokenRotator' && value.name === name)
 
 describe('a tick', () => {
   test('measures every connection, also where nothing is due', async () => {
@@ -66,7 +43,7 @@ describe('a tick', () => {
     expect(await handler({}, context)).toEqual({ outcomes: [] })
     const values = written()
     const standing = values.filter(({ of }) => of.connection === 'mdr-prod')
-    expect(standing.map(({ name, unit, of }) => [name.split('/')[1], unit, of] as const)).toEqual([
+    expect(standing.map(({ name, unit, of }) => [name, unit, of])).toEqual([
       ['SecondsToExpiry', 'Seconds', prod],
       ['SecondsToStale', 'Seconds', prod],
       ['RefreshSecondsToExpiry', 'Seconds', prod],
@@ -83,9 +60,10 @@ describe('a tick', () => {
     ])
     expect(named(values, 'Ticks')).toEqual([
       {
-        name: 'TokenRotator/Ticks',
+        namespace: 'TokenRotator',
+        name: 'Ticks',
         unit: 'Count',
-        of: { vendor: 'kaspersky-mdr' },
+        of: { function: 'rotator-mdr' },
         value: 1,
       },
     ])
@@ -104,7 +82,8 @@ describe('a tick', () => {
     const durations = named(values, 'RotationDuration')
     expect(durations).toEqual([
       {
-        name: 'TokenRotator/RotationDuration',
+        namespace: 'TokenRotator',
+        name: 'RotationDuration',
         unit: 'Seconds',
         of: prod,
         value: expect.any(Number),
@@ -155,7 +134,7 @@ describe('a tick', () => {
     expect(counted.reduce((sum, [, value]) => sum + Number(value), 0)).toBe(all - earlier)
   })
 
-  test('uses no dimension but vendor, connection, code and quota', async () => {
+  test('uses no dimension but vendor, connection, code, function and quota', async () => {
     const { simulator, written } = await deployed()
     simulator.inject({ kind: 'error-503' })
     const handler = createHandler(kasperskyMdr)
@@ -163,10 +142,10 @@ describe('a tick', () => {
     await handler({}, context)
     const sets = new Set(written().map(({ of }) => Object.keys(of).join(' ')))
     expect([...sets].sort()).toEqual([
-      'vendor',
+      'function',
+      'function quota',
       'vendor connection',
       'vendor connection code',
-      'vendor quota',
     ])
   })
 })
