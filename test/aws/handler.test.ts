@@ -138,6 +138,27 @@ describe('an invocation', () => {
   })
 })
 
+describe('a bus that', () => {
+  test.each([
+    ['refuses', { kind: 'access-denied' }],
+    ['is throttled', { kind: 'throttle' }],
+    ['fails', { kind: 'internal-error' }],
+    ['does not answer', { kind: 'drop-before' }],
+    ['loses its answer', { kind: 'lost-ack' }],
+  ] as const)('%s costs no rotation and changes nothing about it', async (_what, fault) => {
+    const { endpoint, simulator, current, ledger } = await deployed()
+    endpoint.inject({ operation: 'PutEvents', times: 99, ...fault })
+    const handler = createHandler(kasperskyMdr)
+    expect(await handler({}, context)).toMatchObject({ outcomes: [{ outcome: 'rotated' }] })
+    const { accessToken } = await current(enrollment)
+    expect((await current(consumer)).access_token).toBe(accessToken)
+    expect(await ledger()).toMatchObject([{ rotations: 1, attempts: 0 }])
+    expect((await ledger())[0]).not.toHaveProperty('lease')
+    expect(await handler({}, context)).toEqual({ outcomes: [] })
+    expect(simulator.counters()).toMatchObject({ spends: 1, issued: 1 })
+  })
+})
+
 describe('the log', () => {
   test('has a JSON line with the outcome of each run, and no secret', async () => {
     const { simulator, logged, printed, versions } = await deployed()
