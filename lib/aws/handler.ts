@@ -70,7 +70,8 @@ export function createHandler(vendor: Vendor, timings?: Timings): Handler {
     const outcomes = await tick(frame, ports)
     try {
       // Only now, when every run is over: to be seen must not cost a rotation anything.
-      if (remainingSeconds() > surveySeconds) await survey(vendor, connections, ports, metrics)
+      const hasTime = remainingSeconds() > surveySeconds
+      if (metrics.wanted && hasTime) await survey(vendor, connections, ports, metrics)
     } catch (error) {
       logger.warn('survey', { error: describeError(error) })
     }

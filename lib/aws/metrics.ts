@@ -5,6 +5,8 @@ import type { Quota } from './call-count.ts'
 
 /** What a tick writes to its log in CloudWatch's embedded metric format; documented in docs/observability.md. */
 export interface TickMetrics {
+  /** False if `POWERTOOLS_METRICS_DISABLED` is `true`: then nothing is written. */
+  readonly wanted: boolean
   /** A run has ended, after so many seconds. */
   readonly ran: (outcome: Outcome, seconds: number) => void
   /** A tick has come to its end, having called AWS so often. Its silence means that nobody is at work. */
@@ -47,6 +49,7 @@ export function tickMetrics(vendor: string, functionName: string): TickMetrics {
     }
   }
   return {
+    wanted: process.env.POWERTOOLS_METRICS_DISABLED !== 'true',
     ran(outcome, seconds) {
       const { connection } = outcome
       write({ vendor, connection, code: outcomeCode(outcome) }, [['Outcome', MetricUnit.Count, 1]])

@@ -176,6 +176,14 @@ describe('whatever becomes of the measuring', () => {
     expect(endpoint.calls().Query).toBe(1)
   })
 
+  test('nothing is asked of the ledger, nor written, if no metrics are wanted', async () => {
+    const { endpoint, written } = await deployed()
+    vi.stubEnv('POWERTOOLS_METRICS_DISABLED', 'true')
+    await createHandler(kasperskyMdr)({}, context)
+    expect(endpoint.calls().Query).toBe(1)
+    expect(written()).toEqual([])
+  })
+
   test('an item that somebody has spoilt hides itself alone, and a stranger is not measured', async () => {
     const { endpoint, ledger, written } = await deployed()
     const handler = createHandler(kasperskyMdr)
