@@ -9,8 +9,10 @@ export interface TickMetrics {
   readonly wanted: boolean
   /** A run has ended, after so many seconds. */
   readonly ran: (outcome: Outcome, seconds: number) => void
-  /** A tick has come to its end, having called AWS so often. Its silence means that nobody is at work. */
-  readonly ticked: (calls: Readonly<Partial<Record<Quota, number>>>) => void
+  /** A tick has come to its end. Silence means that nobody is at work. */
+  readonly ticked: () => void
+  /** An invocation has called AWS so often. */
+  readonly called: (calls: Readonly<Partial<Record<Quota, number>>>) => void
   /** Where a connection stands, due or not. */
   readonly stands: (connection: string, standing: Standing) => void
 }
@@ -57,8 +59,10 @@ export function tickMetrics(vendor: string, functionName: string): TickMetrics {
         write({ vendor, connection }, [['RotationDuration', MetricUnit.Seconds, seconds]])
       }
     },
-    ticked(calls) {
+    ticked() {
       write({ function: functionName }, [['Ticks', MetricUnit.Count, 1]])
+    },
+    called(calls) {
       for (const [quota, count] of Object.entries(calls)) {
         write({ function: functionName, quota }, [['AwsCalls', MetricUnit.Count, count]])
       }

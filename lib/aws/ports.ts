@@ -27,17 +27,17 @@ export interface AwsPorts extends Ports {
 export function awsPorts(
   settings: Pick<Settings, 'ledgerTable' | 'eventBus' | 'parameterKey'>,
   timings: Timings = defaultTimings,
+  secretsManager: SecretsManagerClient = new SecretsManagerClient(clientSettings),
 ): AwsPorts {
   const clock = setClock({ now: () => new Date(), sleep: (seconds) => sleep(seconds * 1000) })
   const dynamo = new DynamoDBClient(clientSettings)
   setByAnswers(clock, dynamo)
-  const secrets = new SecretsManagerClient(clientSettings)
   const parameters = new SSMClient(clientSettings)
   const events = new EventBridgeClient(clientSettings)
   const calls = callCount()
-  for (const client of [dynamo, secrets, parameters, events]) calls.watch(client)
+  for (const client of [dynamo, secretsManager, parameters, events]) calls.watch(client)
   return {
-    secrets: secretsManagerStore(secrets),
+    secrets: secretsManagerStore(secretsManager),
     ledger: ledgerTable(dynamo, settings.ledgerTable),
     survey: ledgerSurvey(dynamo, settings.ledgerTable),
     calls,

@@ -161,7 +161,10 @@ export class TokenRotator extends Construct {
   }
 }
 
-const builtAssets = fileURLToPath(new URL('../../dist/assets', import.meta.url))
+// Compiled, this file lies in `dist` itself.
+const builtAssets = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../../dist/assets' : '../../assets', import.meta.url),
+)
 
 function vendorOf({ vendor }: Connection): Vendor {
   // Decoding has refused every vendor that is not in the table.

@@ -4,7 +4,7 @@ import { eventType, type RotatorEvent } from './events.ts'
 import { staleAt } from './freshness.ts'
 import { type Cause, type Incident, needsReading, tell, tellingKey } from './incident.ts'
 import { isLeased, type LedgerItem, released } from './ledger.ts'
-import { untilDeadline } from './persist.ts'
+import { untilRunEnds } from './persist.ts'
 import { backoffSeconds, earliest, later, type Timings, versionBudget } from './renewal.ts'
 import type { Context } from './run.ts'
 import type { Vendor } from './vendor.ts'
@@ -94,10 +94,7 @@ export async function conclude(ending: Ending, context: Context): Promise<Outcom
       failed: isFailure,
       ...(cause === undefined ? {} : { cause }),
     }
-    await untilDeadline(() => ledger.commit((item) => released(item, end)), {
-      ...ports,
-      deadline: ledger.deadline,
-    })
+    await untilRunEnds(() => ledger.commit((item) => released(item, end)), context)
   } catch (error) {
     // The lease runs out by itself; what was done is stored, and the next run finds it.
     return { connection: run.connection.id, error: describeError(error), ...ending, dueAt }

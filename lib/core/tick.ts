@@ -1,6 +1,7 @@
 import pLimit from 'p-limit'
 import type { Connection } from './connection.ts'
 import { failed, type Outcome } from './release.ts'
+import { leastSeconds } from './renewal.ts'
 import { rotate } from './rotate.ts'
 import type { Ports } from './run.ts'
 import type { Vendor } from './vendor.ts'
@@ -39,9 +40,9 @@ export async function tick(tick: Tick, ports: Ports): Promise<Outcome[]> {
 
   const limit = pLimit(tick.concurrency ?? 20)
   const { vendor, remainingSeconds, newRunId, ended } = tick
-  const least = timings.spendingPatienceSeconds + timings.persistReserveSeconds
   const admitted = async (connection: Connection): Promise<Outcome> => {
-    if (remainingSeconds() <= least) return { connection: connection.id, outcome: 'deferred' }
+    if (remainingSeconds() <= leastSeconds(timings))
+      return { connection: connection.id, outcome: 'deferred' }
     try {
       return await rotate({ connection, vendor, runId: newRunId(), remainingSeconds }, ports)
     } catch (error) {
