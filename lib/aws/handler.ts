@@ -62,13 +62,12 @@ export function createHandler(vendor: Vendor, timings?: Timings): Handler {
       outcomes.push(outcome)
     }
     try {
-      if (invocation === 'tick') {
-        for (const outcome of await tick(frame, ports)) report(outcome)
-        await heal(outcomes)
-      } else await rotationStep(invocation, { ...frame, secretsManager, report }, ports)
+      if (invocation === 'tick') for (const outcome of await tick(frame, ports)) report(outcome)
+      else await rotationStep(invocation, { ...frame, secretsManager, report }, ports)
     } finally {
       if (invocation === 'tick' || outcomes.length > 0) recordOutcomes(metrics, outcomes)
     }
+    if (invocation === 'tick') await heal(outcomes)
     return { outcomes }
   }
 }
