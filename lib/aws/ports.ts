@@ -19,12 +19,13 @@ import { clientSettings } from './store-error.ts'
 export function awsPorts(
   settings: Pick<Settings, 'ledgerTable' | 'eventBus' | 'parameterKey'>,
   timings: Timings = defaultTimings,
+  secretsManager: SecretsManagerClient = new SecretsManagerClient(clientSettings),
 ): Ports {
   const clock = setClock({ now: () => new Date(), sleep: (seconds) => sleep(seconds * 1000) })
   const dynamo = new DynamoDBClient(clientSettings)
   setByAnswers(clock, dynamo)
   return {
-    secrets: secretsManagerStore(new SecretsManagerClient(clientSettings)),
+    secrets: secretsManagerStore(secretsManager),
     ledger: ledgerTable(dynamo, settings.ledgerTable),
     parameters: parameterStore(new SSMClient(clientSettings), settings.parameterKey),
     events: eventBridgeSink(new EventBridgeClient(clientSettings), settings.eventBus),

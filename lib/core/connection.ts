@@ -84,6 +84,22 @@ export interface Connection {
   readonly renew?: v.InferOutput<typeof Renew>
 }
 
+/**
+ * Reads something out of each connection once, although every run asks for it. A failure is not kept.
+ *
+ * @param read what is to be known of a connection, from its configuration alone
+ */
+export function oncePerConnection<T>(
+  read: (connection: Connection) => T,
+): (connection: Connection) => T {
+  const known = new WeakMap<Connection, T>()
+  return (connection) => {
+    const found = known.get(connection) ?? read(connection)
+    known.set(connection, found)
+    return found
+  }
+}
+
 /** One connection as it stands in `connections.json`: the vendor's options flat beside what is common. */
 export interface ConnectionProps {
   /** Names the secrets, the ledger item and the metrics: 1 to 48 of a-z, 0-9 and -. */

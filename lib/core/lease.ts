@@ -1,8 +1,8 @@
-import type { Connection } from './connection.ts'
 import { LeaseHeldError } from './errors.ts'
-import { acquired, isLeased, type LedgerItem, newItem } from './ledger.ts'
+import { acquired, isLeased, type LedgerItem, newItem, ordered } from './ledger.ts'
 import type { Clock, Ledger } from './ports.ts'
 import { earliest, later, type Timings } from './renewal.ts'
+import type { Run } from './run.ts'
 
 /** The item of a run that holds the lease. */
 export interface RunLedger {
@@ -24,13 +24,13 @@ export interface RunLedger {
 /**
  * Takes the lease by a conditional write, so that of two runs that start together one wins. It
  * lasts a minute; a grant that spends makes it outlast the function's time-out. Whoever finds it
- * expired may take it.
+ * expired may take it. What the run was ordered to publish is on record from the same write on.
  *
  * @returns `undefined` if another run holds it
  * @throws {StoreError}
  */
 export async function openLedger(
-  run: { connection: Connection; runId: string; remainingSeconds: () => number },
+  run: Pick<Run, 'connection' | 'runId' | 'publishAs' | 'remainingSeconds'>,
   { ledger, clock, timings }: { ledger: Ledger; clock: Clock; timings: Timings },
 ): Promise<RunLedger | undefined> {
   const { connection, runId } = run
@@ -49,9 +49,9 @@ export async function openLedger(
     writes++
     return { ...next, revision: next.revision + 1, writer: `${runId}#${writes}` }
   }
-  // Writes whose answer was lost: each of them may stand in the ledger without this run knowing.
-  const unanswered = new Set<string>()
-  let item = revised(acquired(found, { runId, leaseUntil }))
+  // A write whose answer was lost may stand in the ledger without this run knowing.
+  const isOwn = ({ writer }: LedgerItem) => writer.startsWith(`${runId}#`)
+  let item = revised(ordered(acquired(found, { runId, leaseUntil }), run.publishAs, now))
   if ((await ledger.write(item)) === 'conflict') return undefined
   return {
     deadline,
@@ -63,14 +63,12 @@ export async function openLedger(
     },
     async commit(change = (unchanged) => unchanged) {
       let next = revised(change(item))
-      unanswered.add(next.writer)
       while ((await ledger.write(next)) === 'conflict') {
         const stored = await ledger.read(connection.vendor, connection.id)
-        if (stored === undefined || !unanswered.has(stored.writer)) {
+        if (stored === undefined || !isOwn(stored)) {
           throw new LeaseHeldError('another run has taken over the lease; this one stops here')
         }
         next = revised({ ...change(item), revision: stored.revision })
-        unanswered.add(next.writer)
       }
       item = next
     },

@@ -44,6 +44,7 @@ const Item = v.object({
   published: v.exactOptional(
     v.object({
       versionId: v.string(),
+      as: v.exactOptional(v.string()),
       issuedAt: Instant,
       expiresAt: v.nullable(Instant),
       held: v.boolean(),
@@ -51,10 +52,12 @@ const Item = v.object({
       proven: v.boolean(),
     }),
   ),
+  rejected: v.exactOptional(v.string()),
   refreshExpiresAt: v.exactOptional(Instant),
   aliveAt: v.exactOptional(Instant),
   retireAt: v.exactOptional(Instant),
   requested: v.exactOptional(v.boolean()),
+  ordered: v.exactOptional(v.object({ versionId: v.string(), fence: v.number() })),
   attempts: v.number(),
   rotations: v.number(),
   enrollmentWrites: v.array(Instant),

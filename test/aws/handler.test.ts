@@ -138,6 +138,18 @@ describe('an invocation', () => {
   })
 })
 
+test('an event of no source that it knows is refused before anything is asked', async () => {
+  const { endpoint, simulator } = await deployed()
+  const before = endpoint.calls()
+  const event = { source: 'aws.s3', 'detail-type': 'Object Created' }
+  await expect(createHandler(kasperskyMdr)(event, context)).rejects.toMatchObject({
+    code: 'ERR_CONFIG',
+    field: 'event',
+  })
+  expect(endpoint.calls()).toEqual(before)
+  expect(simulator.counters().spends).toBe(0)
+})
+
 describe('the log', () => {
   test('has a JSON line with the outcome of each run, and no secret', async () => {
     const { simulator, logged, printed, versions } = await deployed()

@@ -54,6 +54,7 @@ export const ledgerItem: fc.Arbitrary<LedgerItem> = fc.record(
     aliveAt: instant,
     retireAt: instant,
     requested: fc.boolean(),
+    ordered: fc.record({ versionId: text, fence: count }),
     attempts: count,
     rotations: count,
     enrollmentWrites: fc.array(instant),
