@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { Logger } from '@aws-lambda-powertools/logger'
-import { Metrics } from '@aws-lambda-powertools/metrics'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import type { Connection } from '../core/connection.ts'
+import { describeError } from '../core/errors.ts'
+import { measure } from '../core/measure.ts'
 import type { Outcome } from '../core/release.ts'
 import type { Timings } from '../core/renewal.ts'
 import { tick } from '../core/tick.ts'
@@ -10,9 +12,9 @@ import { createHealer } from './abandoned-rotation.ts'
 import { closeIdleConnections } from './connections.ts'
 import { readSettings } from './environment.ts'
 import { readInvocation } from './invocation.ts'
-import { recordOutcomes } from './metrics.ts'
+import { type TickMetrics, tickMetrics } from './metrics.ts'
 import { rotationStep } from './native-rotation.ts'
-import { awsPorts } from './ports.ts'
+import { type AwsPorts, awsPorts } from './ports.ts'
 import { clientSettings } from './store-error.ts'
 
 /** What a handler needs of Lambda's context. */
@@ -26,6 +28,37 @@ export type Handler = (
   context: InvocationContext,
 ) => Promise<{ outcomes: Outcome[] }>
 
+// What a call to the ledger takes at most, and some seconds to write it down.
+const surveySeconds = 15
+
+interface Survey {
+  readonly vendor: Vendor
+  readonly connections: readonly Connection[]
+  readonly remainingSeconds: () => number
+  readonly ports: AwsPorts
+  readonly metrics: TickMetrics
+  readonly logger: Logger
+}
+
+/**
+ * Measures every configured connection of the vendor, due or not. Only when every run is over: to be
+ * seen must not cost a rotation anything.
+ */
+async function survey({ vendor, connections, ports, metrics, ...frame }: Survey): Promise<void> {
+  if (!metrics.wanted || frame.remainingSeconds() <= surveySeconds) return
+  try {
+    const items = await ports.survey(vendor.id)
+    const now = ports.clock.now()
+    const configured = new Set(connections.map(({ id }) => id))
+    for (const item of items) {
+      if (!configured.has(item.connection)) continue
+      metrics.stands(item.connection, measure(item, vendor, now, ports.timings))
+    }
+  } catch (error) {
+    frame.logger.warn('survey', { error: describeError(error) })
+  }
+}
+
 /**
  * The function of one vendor: rotates what is due, or takes a step of a native rotation, and logs every
  * outcome as it is. The environment is read at the first invocation, clients are made once per cold start.
@@ -38,7 +71,7 @@ export type Handler = (
  */
 export function createHandler(vendor: Vendor, timings?: Timings): Handler {
   const logger = new Logger({ serviceName: 'token-rotator', persistentKeys: { vendor: vendor.id } })
-  const metrics = new Metrics({ namespace: 'TokenRotator', serviceName: vendor.id })
+  const metrics = tickMetrics(vendor.id, process.env.AWS_LAMBDA_FUNCTION_NAME ?? vendor.id)
   const open = () => {
     const settings = readSettings(process.env, { [vendor.id]: vendor }, vendor.id)
     const secretsManager = new SecretsManagerClient(clientSettings)
@@ -54,20 +87,30 @@ export function createHandler(vendor: Vendor, timings?: Timings): Handler {
     opened ??= open()
     const { connections, secretsManager, ports, heal } = opened
     const remainingSeconds = () => context.getRemainingTimeInMillis() / 1000
+    const begun = ports.clock.now().getTime()
+    const sinceBegun = () => Math.max(0, (ports.clock.now().getTime() - begun) / 1000)
     const frame = { vendor, connections, remainingSeconds, newRunId: randomUUID }
     const outcomes: Outcome[] = []
-    const report = (outcome: Outcome) => {
+    const ended = (outcome: Outcome, seconds: number) => {
       const level = outcome.outcome === 'failed' || outcome.outcome === 'blocked' ? 'warn' : 'info'
       logger[level]('run', { run: outcome })
+      metrics.ran(outcome, seconds)
+    }
+    const report = (outcome: Outcome) => {
+      ended(outcome, sinceBegun())
       outcomes.push(outcome)
     }
     try {
-      if (invocation === 'tick') {
-        for (const outcome of await tick(frame, ports)) report(outcome)
-        await heal(outcomes)
-      } else await rotationStep(invocation, { ...frame, secretsManager, report }, ports)
+      if (invocation !== 'tick') {
+        await rotationStep(invocation, { ...frame, secretsManager, report }, ports)
+        return { outcomes }
+      }
+      outcomes.push(...(await tick({ ...frame, ended }, ports)))
+      await heal(outcomes)
+      await survey({ ...frame, ports, metrics, logger })
+      metrics.ticked()
     } finally {
-      if (invocation === 'tick' || outcomes.length > 0) recordOutcomes(metrics, outcomes)
+      metrics.called(ports.calls.take())
     }
     return { outcomes }
   }

@@ -135,7 +135,8 @@ function ledgerStatements({ tableArn }: Table, { id }: Vendor): PolicyStatement[
     }),
     new PolicyStatement({
       actions: ['dynamodb:Query'],
-      resources: [`${tableArn}/index/${dueIndex}`],
+      // What is due by the index, and for the metrics the items themselves.
+      resources: [tableArn, `${tableArn}/index/${dueIndex}`],
       conditions,
     }),
   ]

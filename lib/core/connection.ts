@@ -68,6 +68,17 @@ export const Renew = v.strictObject({
   ),
 })
 
+/** Who reads the consumer secret, by whatever name people know them. A person is told these when readers are concerned. */
+export const Readers = v.array(
+  v.pipe(
+    v.string(),
+    v.regex(
+      /^[\w.:/@+=-][\w.:/@+= -]{0,99}$/,
+      'allowed are names of 1 to 100 letters, digits, spaces and . : / @ + = _ -',
+    ),
+  ),
+)
+
 /** A connection's id: names its secrets, its ledger item and its metrics. */
 export const ConnectionId = v.pipe(
   v.string(),
@@ -82,6 +93,7 @@ export interface Connection {
   readonly options: Readonly<Record<string, unknown>>
   readonly tls?: v.InferOutput<typeof Tls>
   readonly renew?: v.InferOutput<typeof Renew>
+  readonly readers?: v.InferOutput<typeof Readers>
 }
 
 /**
@@ -110,6 +122,8 @@ export interface ConnectionProps {
   readonly tls?: v.InferInput<typeof Tls>
   /** When to renew, beside what expiry demands. */
   readonly renew?: v.InferInput<typeof Renew>
+  /** Who reads the access token, e.g. `siem-forwarder`: named to whoever is told of an incident. */
+  readonly readers?: v.InferInput<typeof Readers>
   /** The vendor's own options. */
   readonly [option: string]: unknown
 }

@@ -73,7 +73,8 @@ const Item = v.object({
   // Not in items of the first days.
   incidents: v.optional(v.number(), 0),
   facts: Facts,
-  history: v.array(v.object({ at: Instant, outcome: v.string() })),
+  certificates: v.exactOptional(v.array(v.object({ name: v.string(), notAfter: Instant }))),
+  history: v.array(v.object({ at: Instant, outcome: v.string(), cause: v.exactOptional(Cause) })),
 })
 
 /** The item as plain JSON: instants in ISO 8601, nothing undefined. */

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { Incident } from './incident.ts'
+import type { Cause, Incident } from './incident.ts'
 import type { Redacted } from './redacted.ts'
 import type { HeldTokens } from './vendor.ts'
 
@@ -84,8 +84,14 @@ export interface LedgerItem {
   readonly incidents: number
   /** Facts about the vendor's side that are compared from run to run, e.g. a serial number. */
   readonly facts: Readonly<Record<string, string>>
-  /** The last outcomes, newest last. */
-  readonly history: readonly { readonly at: Date; readonly outcome: string }[]
+  /** Certificates met or used when the vendor was last asked. */
+  readonly certificates?: readonly { readonly name: string; readonly notAfter: Date }[]
+  /** The last outcomes, newest last, and what a person is told of them, delivered or not. */
+  readonly history: readonly {
+    readonly at: Date
+    readonly outcome: string
+    readonly cause?: Cause
+  }[]
 }
 
 const spentKept = 64
@@ -267,7 +273,7 @@ function isAnnounced({ connection, intent }: LedgerItem, { refreshToken }: HeldT
 /** Ends a run: the lease is given up and the outcome written down. */
 export function released(
   item: LedgerItem,
-  end: { now: Date; dueAt: Date; outcome: string; failed: boolean },
+  end: { now: Date; dueAt: Date; outcome: string; failed: boolean; cause?: Cause },
 ): LedgerItem {
   const { lease: _, requested, ...rest } = item
   return {
@@ -276,6 +282,13 @@ export function released(
     ...(end.failed && requested ? { requested } : {}),
     dueAt: end.dueAt,
     attempts: end.failed ? item.attempts + 1 : 0,
-    history: [...item.history, { at: end.now, outcome: end.outcome }].slice(-historyKept),
+    history: [
+      ...item.history,
+      {
+        at: end.now,
+        outcome: end.outcome,
+        ...(end.cause === undefined ? {} : { cause: end.cause }),
+      },
+    ].slice(-historyKept),
   }
 }

@@ -101,7 +101,7 @@ function published(
   const asked = isNew || requested === undefined ? {} : { requested }
   const isWritten = where === 'secret' && (isNew || before.where === 'mirror')
   const writes = withinWindow(item.consumerWrites, now, timings)
-  const found = verdict.verdict === 'good' ? verdict.verified.facts : undefined
+  const { facts, certificates } = verdict.verdict === 'good' ? verdict.verified : {}
   return {
     ...rest,
     ...asked,
@@ -117,7 +117,8 @@ function published(
     },
     rotations: item.rotations + (isNew ? 1 : 0),
     consumerWrites: isWritten ? [...writes, now] : writes,
-    facts: { ...item.facts, ...tokens.facts, ...found },
+    facts: { ...item.facts, ...tokens.facts, ...facts },
+    ...(certificates === undefined ? {} : { certificates }),
     ...(expiresAt === null && verdict.verdict === 'good' ? { aliveAt: now } : {}),
     ...(isNew && superseded.length > 0 ? { retireAt: later(now, timings.overlapSeconds) } : {}),
   }

@@ -9,9 +9,9 @@ import { enroll as enrollConnection, requestRotation } from '../../lib/core/enro
 import { createHttp } from '../../lib/http.ts'
 import type { AwsEndpointOptions, RotationEvent } from '../../lib/local/aws/endpoint.ts'
 import { demoConnections } from '../../lib/local/demo-connections.ts'
-import { startSimulator } from '../sockets/scene.ts'
 import { vendors } from '../../lib/vendors/index.ts'
-import { type Deployed, account, context } from './account.ts'
+import { startSimulator } from '../sockets/scene.ts'
+import { account, context, type Deployed } from './account.ts'
 
 export const functionArn = 'arn:aws:lambda:us-east-1:123456789012:function:rotator'
 
