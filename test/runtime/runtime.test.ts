@@ -14,7 +14,9 @@ if (runtimeNode === undefined) process.stderr.write(withoutRuntimeNode)
 const node = runtimeNode ?? ''
 const dist = temporaryFolder()
 
-beforeAll(() => bundle(dist), 60_000)
+// Milliseconds that a busy machine may take for seconds of work.
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
+beforeAll(() => bundle(dist))
 
 async function installed(vendor: string) {
   const assets = join(dist, 'assets')
