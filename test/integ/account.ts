@@ -65,14 +65,10 @@ export function openAccount(deployed: Deployed, folder: string, everySeconds = 5
   }
 
   const published = async (): Promise<Token | undefined> => {
-    try {
-      const SecretId = consumerSecretId(connectionId)
-      const { SecretString = '' } = await secrets.getSecretValue({ SecretId })
-      return v.parse(Published, JSON.parse(SecretString)).headers
-    } catch (error) {
-      if (nameOf(error) === 'ResourceNotFoundException') return undefined
-      throw error
-    }
+    const SecretId = consumerSecretId(connectionId)
+    const found = await secrets.getSecretValue({ SecretId }).catch(unlessMissing)
+    const text = found?.SecretString
+    return text === undefined ? undefined : v.parse(Published, JSON.parse(text)).headers
   }
 
   return {
@@ -143,23 +139,26 @@ export function openAccount(deployed: Deployed, folder: string, everySeconds = 5
 
 /** Whether a ledger is there: names are fixed, and a trial must not touch an installation. */
 export async function isInstalled(tables = new DynamoDBClient()): Promise<boolean> {
-  try {
-    await tables.send(new DescribeTableCommand({ TableName: ledgerTableName }))
-    return true
-  } catch (error) {
-    if (nameOf(error) === 'ResourceNotFoundException') return false
-    throw error
-  }
+  const found = await tables
+    .send(new DescribeTableCommand({ TableName: ledgerTableName }))
+    .catch(unlessMissing)
+  return found !== undefined
 }
 
-/** Deletes what outlives its stack: the ledger and both secrets. */
+/** Deletes what outlives its stack, as far as it came into being: the ledger and both secrets. */
 export async function deleteWhatIsKept(): Promise<void> {
   const tables = new DynamoDBClient()
   const secrets = new SecretsManager()
   const TableName = ledgerTableName
-  await tables.send(new UpdateTableCommand({ TableName, DeletionProtectionEnabled: false }))
-  await tables.send(new DeleteTableCommand({ TableName }))
+  await tables
+    .send(new UpdateTableCommand({ TableName, DeletionProtectionEnabled: false }))
+    .then(() => tables.send(new DeleteTableCommand({ TableName })))
+    .catch(unlessMissing)
   for (const SecretId of [consumerSecretId(connectionId), enrollmentSecretId(connectionId)]) {
-    await secrets.deleteSecret({ SecretId, ForceDeleteWithoutRecovery: true })
+    await secrets.deleteSecret({ SecretId, ForceDeleteWithoutRecovery: true }).catch(unlessMissing)
   }
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (nameOf(error) !== 'ResourceNotFoundException') throw error
 }

@@ -116,7 +116,11 @@ async function me(event: UrlEvent, client: DynamoDBClient): Promise<UrlAnswer> {
 
 function isClient(authorization = ''): boolean {
   const [, given = ''] = /^Basic (.+)$/.exec(authorization) ?? []
-  const [id, secret] = Buffer.from(given, 'base64').toString().split(':').map(decodeURIComponent)
+  // Both come as in a form: RFC 6749, section 2.3.1.
+  const [id, secret] = Buffer.from(given, 'base64')
+    .toString()
+    .split(':')
+    .map((text) => new URLSearchParams(`text=${text}`).get('text'))
   return id === process.env.CLIENT_ID && digest(secret ?? '') === process.env.CLIENT_SECRET_SHA256
 }
 

@@ -4,7 +4,7 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { SecretsManager } from '@aws-sdk/client-secrets-manager'
 import { consumerSecretId, enrollmentSecretId, ledgerTableName } from '../../lib/core/documents.ts'
 import { createHttp } from '../../lib/http.ts'
-import { createLedgerTable } from '../../lib/local/account.ts'
+import { createLedgerTable, functionArn } from '../../lib/local/account.ts'
 import { startAwsEndpoint } from '../../lib/local/aws/endpoint.ts'
 import { type DemoConnection, demoConnections } from '../../lib/local/demo-connections.ts'
 import { simulators } from '../../lib/local/simulators/index.ts'
@@ -113,6 +113,16 @@ export async function install(
       })
       environments.push(started)
       return started
+    },
+    /** Configures a consumer secret for native rotation by a function, and rotates it now. */
+    async rotateNow({ demo }: Member, invoke: (event: unknown) => Promise<unknown>): Promise<void> {
+      endpoint.provideFunction(functionArn(vendor), invoke)
+      const SecretId = consumerSecretId(demo.id)
+      const RotationRules = { AutomaticallyAfterDays: 30 }
+      await secrets.rotateSecret({
+        ...{ SecretId, RotationRules, RotationLambdaARN: functionArn(vendor) },
+      })
+      await endpoint.rotationsSettled()
     },
     /** What a workload that reads the consumer secret now is answered by the vendor. */
     async consume({ demo, simulator }: Member): Promise<number> {
