@@ -7,6 +7,7 @@ import { kasperskyMdr } from '../../lib/vendors/kaspersky-mdr.ts'
 import { connect } from '../local/aws/setup.ts'
 import { account, captured, context } from './account.ts'
 import { metricsIn, type Written } from './emf.ts'
+import { rotated } from './rotated.ts'
 
 /** MDR with a connection that is enrolled and another that nobody has enrolled yet. */
 async function deployed() {
@@ -150,6 +151,21 @@ describe('a tick', () => {
       'vendor connection code',
     ])
   })
+})
+
+test('a rotation that Secrets Manager asks for is counted and timed like any other, and is no tick', async () => {
+  const scene = await rotated('mdr-demo')
+  await scene.configure()
+  await scene.tick()
+  const printed = captured()
+  await scene.rotateNow()
+  const values = metricsIn(printed.text)
+  expect(named(values, 'Outcome').map(({ of }) => of)).toEqual([
+    { vendor: 'kaspersky-mdr', connection: 'mdr-demo', code: 'rotated' },
+  ])
+  expect(named(values, 'RotationDuration')).toHaveLength(1)
+  expect(named(values, 'AwsCalls').length).toBeGreaterThan(0)
+  expect(named(values, 'Ticks')).toEqual([])
 })
 
 describe('whatever becomes of the measuring', () => {
