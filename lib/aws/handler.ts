@@ -106,9 +106,9 @@ export function createHandler(vendor: Vendor, timings?: Timings): Handler {
         return { outcomes }
       }
       outcomes.push(...(await tick({ ...frame, ended }, ports)))
-      await heal(outcomes)
       await survey({ ...frame, ports, metrics, logger })
       metrics.ticked()
+      await heal(outcomes)
     } finally {
       metrics.called(ports.calls.take())
     }

@@ -12,8 +12,11 @@ import { FunctionAlarms } from './function-alarms.ts'
 import { IncidentNotices } from './incident-notices.ts'
 import { RotatorDashboard } from './rotator-dashboard.ts'
 
-/** Connections whose alarms stand in one stack. Nested ones hand each alarm out, and may do so 200 times. */
-const mostInStack = 60
+/** Connections whose alarms stand beside all else; what else there is for each takes room as well. */
+const mostBeside = 30
+
+/** Connections whose alarms stand in one nested stack, which hands each of them out, 200 at most. */
+const mostNested = 60
 
 export interface ObservabilityProps {
   readonly connections: readonly Connection[]
@@ -83,11 +86,11 @@ export class Observability extends Construct {
   /** A stack holds 500 resources: the alarms of a larger fleet stand in nested stacks of their own. */
   #scopes(connections: readonly Connection[]) {
     const scope = new Construct(this, 'Connections')
-    if (connections.length <= mostInStack) return [{ within: scope, some: connections }]
-    const count = Math.ceil(connections.length / mostInStack)
+    if (connections.length <= mostBeside) return [{ within: scope, some: connections }]
+    const count = Math.ceil(connections.length / mostNested)
     return Array.from({ length: count }, (_, n) => ({
       within: new NestedStack(scope, `Alarms${n}`),
-      some: connections.slice(n * mostInStack, (n + 1) * mostInStack),
+      some: connections.slice(n * mostNested, (n + 1) * mostNested),
     }))
   }
 }

@@ -265,7 +265,8 @@ export function isHandedBack(item: LedgerItem, held: HeldVersion & { fence?: num
   return isLater && isAnnounced(item, held.tokens)
 }
 
-function isAnnounced({ connection, intent }: LedgerItem, { refreshToken }: HeldTokens): boolean {
+/** Whether this is the token that was announced last. */
+export function isAnnounced({ connection, intent }: LedgerItem, { refreshToken }: HeldTokens): boolean {
   if (intent === undefined || refreshToken === undefined) return false
   return intent.token === fingerprint(connection, refreshToken)
 }

@@ -6,7 +6,7 @@ import {
   enrollmentSecretId,
   isIssued,
 } from './documents.ts'
-import { distrusted, fingerprint, type LedgerItem } from './ledger.ts'
+import { distrusted, fingerprint, isAnnounced, type LedgerItem } from './ledger.ts'
 import type { Parameters, SecretStore } from './ports.ts'
 import type { Context } from './run.ts'
 import type { HeldTokens } from './vendor.ts'
@@ -60,7 +60,12 @@ export async function readHeld(
 
   const successors = await chain(secrets, secretId, current.versionId)
   const tip = successors.at(-1)?.versionId ?? current.versionId
-  const known = [item.versionId, item.intent?.versionId].filter(
+  const byHand = current.fence === undefined
+  // What a person put in place of the former pair is followed by its own pair alone, also while in doubt,
+  // and also if they have edited the document since. Instants do not tell: the clock may have been set
+  // between the announcement and the sending.
+  const isReplaced = byHand && item.intent?.refused === false && isAnnounced(item, current.tokens)
+  const known = [isReplaced ? undefined : item.versionId, item.intent?.versionId].filter(
     (id, index, ids) => id !== undefined && id !== current.versionId && ids.indexOf(id) === index,
   )
   const elsewhere = await Promise.all(
@@ -77,7 +82,6 @@ export async function readHeld(
     refreshToken !== undefined && item.spent.includes(fingerprint(connection, refreshToken))
   // A person who enrolls wins over whatever a run left behind, unless what they put back was already
   // sent: then it was an edit of the document, and the pair that followed is still the one to use.
-  const byHand = current.fence === undefined
   if (byHand && !isSent(current.tokens)) return { current, tip, newest: { in: 'current' } }
 
   const issuedAt = ({ tokens }: Kept) => tokens.issuedAt?.getTime() ?? 0
@@ -86,19 +90,18 @@ export async function readHeld(
   // What is in doubt may still turn out to be good. A person who restores an older version meanwhile
   // has put back what is used up for certain.
   const isPutAside = (kept: Kept) => isInDoubt(kept) && issuedAt(kept) > issuedAt(current)
-
-  // What a person put in place of the former pair is followed by its own pair alone, also while in doubt.
-  // Instants do not tell: the clock may have been set between the announcement and the sending.
-  const isReplaced = byHand && isInDoubt(current)
-  const follows = [current, ...successors].map(({ versionId }) => versionId)
-  const isFormer = isReplaced && escrowed !== undefined && !follows.includes(escrowed.basedOn)
+  const later = elsewhere.flat()
+  const chained = [current, ...successors, ...later.map(({ enrollment }) => enrollment)]
+  const isFormer = isReplaced && !chained.some(({ versionId }) => versionId === escrowed?.basedOn)
 
   let newest: Found['newest'] = { in: 'current' }
   let newestAt =
-    isSent(current.tokens) && !isInDoubt(current) ? Number.NEGATIVE_INFINITY : issuedAt(current)
+    isSent(current.tokens) && !isReplaced && !isInDoubt(current)
+      ? Number.NEGATIVE_INFINITY
+      : issuedAt(current)
   for (const candidate of [
     ...successors.map((enrollment) => ({ in: 'version' as const, enrollment, tip })),
-    ...(isReplaced ? [] : elsewhere.flat()),
+    ...later,
     ...(escrowed === undefined || isFormer ? [] : [{ in: 'escrow' as const, escrowed }]),
   ]) {
     const kept = candidate.in === 'version' ? candidate.enrollment : unwritten(candidate.escrowed)

@@ -257,6 +257,20 @@ describe('createSecret', () => {
   })
 })
 
+test('a rotation that was cancelled before it began is cleared away by a tick that publishes nothing', async () => {
+  const scene = await running('ksc-demo')
+  scene.passage = async () => {
+    throw new Error('throttled')
+  }
+  const token = await scene.rotateNow()
+  await scene.secrets.cancelRotateSecret({ SecretId: scene.consumer })
+  expect((await scene.labels())?.[token]).toEqual(['AWSPENDING'])
+  await scene.makeDue()
+  expect(await scene.tick()).toMatchObject({ outcomes: [{ outcome: 'unchanged' }] })
+  expect(Object.keys((await scene.labels()) ?? {})).toEqual(scene.before)
+  expect(await scene.isServed()).toBe(true)
+})
+
 describe('a step out of order', () => {
   test.each(['setSecret', 'testSecret', 'finishSecret'])(
     '(%s before createSecret) is refused and changes nothing',

@@ -258,6 +258,7 @@ test('the alarms of a large fleet stand in nested stacks, each within what Cloud
   for (const { Outputs = {} } of nested) {
     expect(Object.keys(Outputs).length).toBeLessThanOrEqual(200)
   }
+  told.resourceCountIs('AWS::CloudFormation::Stack', 0)
 })
 
 describe('a topic', () => {

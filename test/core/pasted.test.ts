@@ -34,3 +34,36 @@ test('nor for a pair that was brought to the escrow before it', async () => {
   expect(fake.presented.has(escrowed)).toBe(false)
   expect((await secrets.read(enrollment))?.versionId).toBe('version-of-a-person')
 })
+
+test('nor when the person edits the document once more meanwhile', async () => {
+  const { invoke, clock, item, enroll, fake, secrets, enrollment } = mdrWorld()
+  await invoke()
+  const before = fake.tip() ?? ''
+  fake.renew('pasted-token.')
+  enroll({ refreshToken: 'pasted-token.' }, 'version-of-a-person')
+  clock.advance((item().dueAt.getTime() - clock.now().getTime()) / 1000)
+  fake.faults.push('lose')
+  await invoke()
+  enroll({ refreshToken: 'pasted-token.', note: 'ask Kim' }, 'version-with-a-note')
+  clock.advance(60)
+  await invoke()
+  expect(fake.presented.has(before)).toBe(false)
+  expect((await secrets.read(enrollment))?.versionId).toBe('version-with-a-note')
+})
+
+test('but for its own pair, should a run have stored that before the edit', async () => {
+  const { invoke, clock, item, ports, secrets, enroll, fake, published } = mdrWorld()
+  await invoke()
+  fake.renew('pasted-token.')
+  enroll({ refreshToken: 'pasted-token.' }, 'version-of-a-person')
+  clock.advance((item().dueAt.getTime() - clock.now().getTime()) / 1000)
+  // It dies between writing the pair and promoting it.
+  const promote = () => new Promise<never>(() => {})
+  void invoke({ ...ports, secrets: { ...secrets, promote } })
+  await new Promise(setImmediate)
+  enroll({ refreshToken: 'pasted-token.', note: 'ask Kim' }, 'version-with-a-note')
+  clock.advance(331)
+  await invoke()
+  expect(fake.presented.get('pasted-token.')).toBe(1)
+  expect(fake.isAlive(published() ?? '')).toBe(true)
+})
