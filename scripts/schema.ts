@@ -13,6 +13,8 @@ const common: Readonly<Record<string, string>> = {
   vendor: 'Which vendor this is a connection to.',
   tls: "How the vendor's server is recognised. Public authorities when nothing is given.",
   renew: 'When to renew, beside what expiry demands. May shorten, never lengthen.',
+  network:
+    'vpc for a device on site, internet for a public address; by default vpc where the construct has one.',
 }
 
 /** The JSON Schema of `connections.json`, from the schemas that decode it and the comments in them. */

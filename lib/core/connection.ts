@@ -32,7 +32,15 @@ export const VendorOrigin = v.pipe(
 export const Tls = v.strictObject({
   /** PEM text of the certificates to trust instead of the public authorities. */
   ca: v.optional(
-    v.pipe(v.string(), v.includes('-----BEGIN CERTIFICATE-----', 'allowed is PEM text')),
+    v.pipe(
+      v.string(),
+      v.includes('-----BEGIN CERTIFICATE-----', 'allowed is PEM text'),
+      // Bundles of both exist, and a configuration is read by many.
+      v.excludes(
+        'PRIVATE KEY-----',
+        'allowed are certificates alone; a private key is a credential, which is enrolled, never configured',
+      ),
+    ),
   ),
   /**
    * `sha256/<base64>` digests of the server's certificate (DER) or of its public key, any one of
@@ -68,6 +76,9 @@ export const Renew = v.strictObject({
   ),
 })
 
+/** From where a connection's vendor is reached. */
+export const Network = v.picklist(['vpc', 'internet'], 'allowed is vpc or internet')
+
 /** A connection's id: names its secrets, its ledger item and its metrics. */
 export const ConnectionId = v.pipe(
   v.string(),
@@ -82,6 +93,7 @@ export interface Connection {
   readonly options: Readonly<Record<string, unknown>>
   readonly tls?: v.InferOutput<typeof Tls>
   readonly renew?: v.InferOutput<typeof Renew>
+  readonly network?: v.InferOutput<typeof Network>
 }
 
 /** One connection as it stands in `connections.json`: the vendor's options flat beside what is common. */
@@ -94,6 +106,8 @@ export interface ConnectionProps {
   readonly tls?: v.InferInput<typeof Tls>
   /** When to renew, beside what expiry demands. */
   readonly renew?: v.InferInput<typeof Renew>
+  /** `vpc`: a device on site; `internet`: a public address. By default `vpc` where the construct has one. */
+  readonly network?: v.InferInput<typeof Network>
   /** The vendor's own options. */
   readonly [option: string]: unknown
 }

@@ -1,5 +1,12 @@
 import * as v from 'valibot'
-import { type Connection, ConnectionId, type ConnectionProps, Renew, Tls } from './connection.ts'
+import {
+  type Connection,
+  ConnectionId,
+  type ConnectionProps,
+  Network,
+  Renew,
+  Tls,
+} from './connection.ts'
 import { ConfigError } from './errors.ts'
 import type { VendorTable } from './vendor.ts'
 
@@ -11,6 +18,7 @@ export function connectionSchema(vendor: VendorTable[string]) {
     ...vendor.options.entries,
     tls: v.optional(Tls),
     renew: v.optional(Renew),
+    network: v.optional(Network),
   })
 }
 
@@ -79,13 +87,14 @@ function decodeConnection(entry: unknown, at: string, vendors: VendorTable): Con
   }
   const decoded = v.safeParse(connectionSchema(vendor), entry)
   if (!decoded.success) throw firstIssue(at, decoded.issues[0], vendor.credentialFields)
-  const { id, vendor: vendorId, tls, renew, ...options } = decoded.output
+  const { id, vendor: vendorId, tls, renew, network, ...options } = decoded.output
   return {
     id,
     vendor: vendorId,
     options,
     ...(tls === undefined ? {} : { tls }),
     ...(renew === undefined ? {} : { renew }),
+    ...(network === undefined ? {} : { network }),
   }
 }
 
@@ -109,6 +118,23 @@ function shown(input: unknown): string {
   return JSON.stringify(href === whole ? input : `${whole}…`)
 }
 
+// Typed by people who do not yet know that credentials are enrolled, whatever their vendor calls its own.
+const usualCredentials = [
+  'accessToken',
+  'apiKey',
+  'clientSecret',
+  'password',
+  'privateKey',
+  'refreshToken',
+  'secret',
+  'token',
+]
+
+function isCredential(key: string, own: readonly string[]): boolean {
+  const plain = (name: string) => name.replace(/[_-]/g, '').toLowerCase()
+  return [...own, ...usualCredentials].some((name) => plain(name) === plain(key))
+}
+
 function firstIssue(
   at: string,
   issue: v.BaseIssue<unknown>,
@@ -117,7 +143,7 @@ function firstIssue(
   const path = v.getDotPath(issue)
   const field = path === null ? at : `${at}.${path}`
   const key = path?.split('.').at(-1) ?? ''
-  if (issue.type === 'strict_object' && secrets.includes(key)) {
+  if (issue.type === 'strict_object' && isCredential(key, secrets)) {
     // The value is not repeated: it may be a real credential typed into the wrong file.
     return new ConfigError(
       field,
