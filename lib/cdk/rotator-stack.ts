@@ -1,7 +1,8 @@
 import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib'
 import type { Construct } from 'constructs'
 import { enrollmentSecretId } from '../core/documents.ts'
-import { TokenRotator, type TokenRotatorProps } from './token-rotator.ts'
+import { TokenRotator } from './token-rotator.ts'
+import type { TokenRotatorProps } from './token-rotator-props.ts'
 
 /** The rotator as a stack of its own, which tells what an operator needs next. */
 export class RotatorStack extends Stack {

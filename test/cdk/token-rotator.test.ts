@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Stack, Stage } from 'aws-cdk-lib'
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions'
-import { Vpc } from 'aws-cdk-lib/aws-ec2'
 import { EventBus } from 'aws-cdk-lib/aws-events'
 import { AccountPrincipal, Role } from 'aws-cdk-lib/aws-iam'
 import { describe, expect, test } from 'vitest'
@@ -14,6 +13,7 @@ import { defaultTimings } from '../../lib/core/renewal.ts'
 import { vendors } from '../../lib/vendors/index.ts'
 import { assets, connections, resourcesOf, rotatorStack } from './synthesis.ts'
 import { temporaryFolder } from './temporary-folder.ts'
+import { vpc } from './vpc.ts'
 
 const stack = rotatorStack()
 const template = Template.fromStack(stack)
@@ -258,8 +258,7 @@ test('a workload is granted to read the access token of a connection, and nothin
   const workload = new Role(granting, 'Workload', {
     assumedBy: new AccountPrincipal('111122223333'),
   })
-  granting.rotator.accessToken('ftd-hq').grantRead(workload)
-  granting.rotator.accessToken('ftd-hq')
+  granting.rotator.connection('ftd-hq').grantRead(workload)
   Template.fromStack(granting).hasResourceProperties('AWS::IAM::Policy', {
     PolicyDocument: {
       Statement: [
@@ -275,7 +274,7 @@ test('a workload is granted to read the access token of a connection, and nothin
 })
 
 test('an unknown connection is not granted, and the known ones are named', () => {
-  expect(() => stack.rotator.accessToken('ftd-hg')).toThrow(
+  expect(() => stack.rotator.connection('ftd-hg')).toThrow(
     "connection: found 'ftd-hg'; allowed are mdr-prod, ftd-hq, mdr-test",
   )
 })
@@ -291,30 +290,23 @@ test('a bus that is given is the one that is told', () => {
   })
 })
 
-test('with a network given, every function runs in it and may make its interfaces', () => {
-  const owner = new Stack(undefined, 'Owner', {
-    env: { account: '111122223333', region: 'eu-west-1' },
-  })
-  const vpc = Vpc.fromVpcAttributes(owner, 'Vpc', {
-    vpcId: 'vpc-0123456789abcdef0',
-    availabilityZones: ['eu-west-1a'],
-    privateSubnetIds: ['subnet-0123456789abcdef0'],
-  })
-  const inside = Template.fromStack(rotatorStack({ vpc }))
-  inside.allResourcesProperties('AWS::Lambda::Function', {
-    VpcConfig: { SubnetIds: ['subnet-0123456789abcdef0'] },
-  })
-  const anywhere = Object.values(inside.findResources('AWS::IAM::Policy')).flatMap(
-    ({ Properties }) =>
-      Properties.PolicyDocument.Statement.filter(
-        ({ Resource }: { Resource: unknown }) => Resource === '*',
+test('with a network given, every function runs in it, but for connections that say otherwise', () => {
+  const inside = Template.fromStack(
+    rotatorStack({
+      vpc: vpc(),
+      connections: connections.map((each) =>
+        each.id === 'mdr-test' ? { ...each, network: 'internet' } : each,
       ),
+    }),
   )
-  expect(anywhere).toHaveLength(2)
-  for (const { Action } of anywhere) {
-    expect(Action).toContain('ec2:CreateNetworkInterface')
-    expect(Action.every((action: string) => action.startsWith('ec2:'))).toBe(true)
-  }
+  const functions = Object.values(inside.findResources('AWS::Lambda::Function'))
+  expect(
+    functions.map(({ Properties }) => [Properties.Handler, Properties.VpcConfig?.SubnetIds]),
+  ).toEqual([
+    ['kaspersky-mdr.handler', ['subnet-0123456789abcdef0']],
+    ['cisco-ftd.handler', ['subnet-0123456789abcdef0']],
+    ['kaspersky-mdr.handler', undefined],
+  ])
 })
 
 test('a synthesis without mistakes is without warnings', () => {
