@@ -124,6 +124,12 @@ export class VendorRotation extends Construct {
         id: 'AwsSolutions-IAM5[Resource::*]',
         reason: 'X-Ray knows no resource for PutTraceSegments and PutTelemetryRecords',
       })
+    } else {
+      Validations.of(this.function).acknowledge({
+        id: 'Serverless-LambdaTracing',
+        reason:
+          'Logs and metrics tell every outcome; a trace of each minute is for who asks for it',
+      })
     }
 
     new MinuteSchedule(this, 'Schedule', {

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { App } from 'aws-cdk-lib'
+import { App, type StackProps } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { RotatorStack } from '../../lib/cdk/rotator-stack.ts'
 import type { TokenRotatorProps } from '../../lib/cdk/token-rotator-props.ts'
@@ -39,7 +39,7 @@ export function testApp(): App {
 }
 
 /** The stack as the application makes it. */
-export function rotatorStack(props: Partial<TokenRotatorProps> = {}): RotatorStack {
+export function rotatorStack(props: Partial<TokenRotatorProps> & StackProps = {}): RotatorStack {
   return new RotatorStack(testApp(), 'TokenRotator', {
     env,
     assets,
