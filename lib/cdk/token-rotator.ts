@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { Annotations, RemovalPolicy, Stack } from 'aws-cdk-lib'
 import { EventBus } from 'aws-cdk-lib/aws-events'
 import { ScheduleGroup } from 'aws-cdk-lib/aws-scheduler'
-import { Construct } from 'constructs'
+import { Construct, type IConstruct } from 'constructs'
 import { checkCadence } from '../core/cadence.ts'
 import type { Connection } from '../core/connection.ts'
 import { decodeConnections } from '../core/decode-connections.ts'
@@ -40,6 +40,13 @@ export class TokenRotator extends Construct {
   /** @throws {ConfigError} a mistake in the configuration, with the field, what was found and what is allowed */
   constructor(scope: Construct, id: string, props: TokenRotatorProps) {
     super(scope, id)
+    const isOther = (node: IConstruct) => node instanceof TokenRotator && node !== this
+    if (Stack.of(this).node.findAll().some(isOther)) {
+      throw new ConfigError(
+        'TokenRotator',
+        'found two; allowed is one in an account and region, with all its connections: the names of ledger and secrets are fixed',
+      )
+    }
     this.connections = decodeConnections(props.connections, vendors)
     for (const [index, connection] of this.connections.entries()) {
       const warning = checkCadence(connection, vendorOf(connection), `connections[${index}]`)

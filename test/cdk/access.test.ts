@@ -4,7 +4,7 @@ import { Key } from 'aws-cdk-lib/aws-kms'
 import { describe, expect, test } from 'vitest'
 import { TokenRotator } from '../../lib/cdk/token-rotator.ts'
 import { account, Deployed, type Principal } from './deployed.ts'
-import { assets, connections, env, testApp } from './synthesis.ts'
+import { assets, connections, env, rotatorStack, testApp } from './synthesis.ts'
 
 const elsewhere = 'arn:aws:iam::444455556666:role/Soc'
 const escrowKeyArn = `arn:aws:kms:eu-west-1:${account}:key/00000000-0000-4000-8000-000000000002`
@@ -134,6 +134,23 @@ describe('an enrollment secret', () => {
     expect(await update({ 'aws:CalledVia': ['athena.amazonaws.com'] })).toBe(false)
     expect(await update()).toBe(false)
   })
+})
+
+describe('an enrollment secret without a break-glass role and without named operators', () => {
+  const open = new Deployed(rotatorStack())
+  const arn = open.arn(
+    'AWS::SecretsManager::Secret',
+    ({ Name }) => Name === 'token-rotator/ftd-hq/enrollment',
+  )
+
+  test.each(['administrator', 'root user', 'CloudFormation'] as const)(
+    'is enrolled, but not read, by the %s',
+    async (who) => {
+      const may = (action: string) => open.allows(principals[who], `secretsmanager:${action}`, arn)
+      expect(await may('PutSecretValue')).toBe(true)
+      expect(await may('GetSecretValue')).toBe(false)
+    },
+  )
 })
 
 describe('a consumer secret', () => {
