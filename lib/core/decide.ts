@@ -6,6 +6,7 @@ import {
   earliest,
   later,
   latest,
+  leastSeconds,
   nearlyOutAt,
   renewAt,
   type Timings,
@@ -35,8 +36,8 @@ export interface Situation {
 export type Decision =
   /** All is well until then. */
   | { readonly do: 'skip'; readonly until: Date }
-  /** Consumers do not have what is held. */
-  | { readonly do: 'publish' }
+  /** Consumers do not have what is held; `blocked`: and what should follow it cannot be had now. */
+  | { readonly do: 'publish'; readonly blocked?: Blocked }
   /** The session would idle out. */
   | { readonly do: 'keep-alive' }
   /** The vendor can tell whether a doubtful token was used up. */
@@ -45,19 +46,24 @@ export type Decision =
   | { readonly do: 'retire' }
   /** `probe`: the one deliberate second sending of a token whose answer went missing. */
   | { readonly do: 'renew'; readonly grant: Grant; readonly probe: boolean }
-  /** Nothing safe can be done now; it is looked at again, and a person is told if one can help. */
-  | {
-      readonly do: 'blocked'
-      /** Absent: it is soon known by itself, so nobody is told yet. */
-      readonly cause?: Cause
-      readonly message: string
-      readonly until?: Date
-    }
+  | Blocked
+
+/** Nothing safe can be done now; it is looked at again, and a person is told if one can help. */
+export interface Blocked {
+  readonly do: 'blocked'
+  /** Absent: it is soon known by itself, so nobody is told yet. */
+  readonly cause?: Cause
+  readonly message: string
+  readonly until?: Date
+}
 
 /** Decides the next step of a run. No I/O: the same situation gives the same decision. */
 export function decide(situation: Situation): Decision {
   const { connection, held, item, now, forced, timings } = situation
-  const isDue = forced || now >= renewAt(connection, dated(held, item), timings)
+  const isDue =
+    forced ||
+    item.rejected === held.versionId ||
+    now >= renewAt(connection, dated(held, item), timings)
   const unpublished = isTokenSet(held.tokens) && !isPublished(item, held)
   const pulse = pulseAt(situation)
   const isQuiet = pulse !== undefined && now >= pulse
@@ -68,7 +74,7 @@ export function decide(situation: Situation): Decision {
     const decision = renewal(situation)
     // Nothing newer is to be had for now: what is held serves consumers as long as it lives.
     const serves = unpublished && (held.tokens.expiresAt ?? now) > now
-    return decision.do === 'blocked' && serves ? { do: 'publish' } : decision
+    return decision.do === 'blocked' && serves ? { do: 'publish', blocked: decision } : decision
   }
   if (isQuiet) return { do: 'keep-alive' }
   return { do: 'skip', until: nextDue(situation) }
@@ -163,7 +169,11 @@ function doubtful(situation: Situation, grant: Grant, token: string | undefined)
       message: 'no answer came to the refresh token, nor to the one repetition',
     }
   }
-  const nearlyOut = item.published === undefined ? answered : nearlyOutAt(item.published, timings)
+  // Early enough for an answer, and what follows it, to come while the published token is fresh.
+  const nearlyOut =
+    item.published === undefined
+      ? answered
+      : later(nearlyOutAt(item.published, timings), -leastSeconds(timings))
   const probeAt = latest(nearlyOut, answered)
   if (now >= probeAt) return withinBudget(situation, { do: 'renew', grant, probe: true })
   return {
@@ -177,7 +187,7 @@ function doubtful(situation: Situation, grant: Grant, token: string | undefined)
 
 /** An answer that has not come, and been persisted, after this long will not come: the run is over. */
 function answerSeconds(timings: Timings): number {
-  return timings.spendingPatienceSeconds + timings.persistReserveSeconds + timings.leaseGraceSeconds
+  return leastSeconds(timings) + timings.leaseGraceSeconds
 }
 
 /** A pair that no version may take is not asked for, as long as asking would spend something. */
@@ -193,6 +203,19 @@ function withinBudget(situation: Situation, renew: Extract<Decision, { do: 'rene
       'the enrollment secret has no room for another version within 24 hours; nothing is spent until the oldest ages out',
     ...(oldest === undefined ? {} : { until: later(oldest, timings.versionWindowSeconds) }),
   }
+}
+
+/** Whether there is a grant that spends nothing, and has not been refused. */
+export function canAskAtWill({
+  grants,
+  held,
+  item,
+  now,
+}: Pick<Situation, 'grants' | 'held' | 'item' | 'now'>): boolean {
+  return grants.some(
+    (grant) =>
+      grant.spends === 'nothing' && grant.usable(held.tokens, now) && !isRefused(item, grant, held),
+  )
 }
 
 function isRefused(item: LedgerItem, grant: Grant, held: Enrollment): boolean {

@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { ConfigError } from './errors.ts'
 import { Redacted } from './redacted.ts'
-import type { Credential, HeldTokens, TokenSet } from './vendor.ts'
+import type { Credential, HeldTokens, RefreshOnly, TokenSet } from './vendor.ts'
 
 /** Name of the secret with the credentials and the held pair. Only the rotator reads it. */
 export function enrollmentSecretId(connection: string): string {
@@ -140,7 +140,7 @@ export function encodeEnrollment(
 export interface Escrowed {
   /** The enrollment version from which the pair was obtained. */
   readonly basedOn: string
-  readonly tokens: TokenSet
+  readonly tokens: Issued
   readonly superseded: readonly TokenSet[]
 }
 
@@ -164,7 +164,7 @@ export function encodeEscrow({ basedOn, tokens, superseded }: Escrowed): string 
 export function decodeEscrow(text: string): Escrowed {
   const decoded = v.safeParse(EscrowDocument, parseJson('escrow', text))
   const tokens = decoded.success ? present(decoded.output.tokens) : {}
-  if (!decoded.success || !isTokenSet(tokens)) {
+  if (!decoded.success || !isIssued(tokens)) {
     throw new ConfigError('escrow', 'is not a document of the rotator')
   }
   const superseded = decoded.output.superseded.map(present).filter(isTokenSet)
@@ -190,6 +190,14 @@ export function encodeConsumer(
       ? { expires_at: null, kept_alive: true }
       : { expires_at: tokens.expiresAt.toISOString() }),
   })
+}
+
+/** What a vendor has given, in contrast to what a person has enrolled: a whole set, or a refresh token alone. */
+export type Issued = TokenSet | RefreshOnly
+
+export function isIssued(tokens: HeldTokens): tokens is Issued {
+  const isRefreshOnly = tokens.issuedAt !== undefined && tokens.refreshToken !== undefined
+  return isTokenSet(tokens) || isRefreshOnly
 }
 
 /** Whether a held set has all that a consumer document needs. */

@@ -3,7 +3,7 @@ import { ConfigError } from './errors.ts'
 import { enrolledDuring } from './incident.ts'
 import { openLedger } from './lease.ts'
 import { type LedgerItem, released } from './ledger.ts'
-import { untilDeadline } from './persist.ts'
+import { untilRunEnds } from './persist.ts'
 import { escrowName } from './read-held.ts'
 import type { Ports, Run } from './run.ts'
 
@@ -30,10 +30,9 @@ export async function enroll(
   const ledger = await openLedger(run, ports)
   if (ledger === undefined) return 'lease-held'
   const version = { versionId, text }
-  const patience = { ...ports, deadline: ledger.deadline }
   const secretId = enrollmentSecretId(connection.id)
   try {
-    await untilDeadline(() => ports.secrets.put(secretId, version, 'current'), patience)
+    await untilRunEnds(() => ports.secrets.put(secretId, version, 'current'), { ports, ledger })
     await ports.parameters.remove(escrowName(connection.id))
   } catch (error) {
     // A lease that outlives its command would keep the next ticks away.
@@ -43,7 +42,7 @@ export async function enroll(
   const now = ports.clock.now()
   const end = { now, dueAt: now, outcome: `enrolled ${vendor.id}`, failed: false }
   const enrolled = (item: LedgerItem) => ({ ...released(forgotten(item), end), requested: true })
-  await untilDeadline(() => ledger.commit(enrolled), patience)
+  await untilRunEnds(() => ledger.commit(enrolled), { ports, ledger })
   return 'enrolled'
 }
 
@@ -64,7 +63,7 @@ export async function requestRotation(
   const now = ports.clock.now()
   const end = { now, dueAt: now, outcome: 'requested', failed: false }
   const requested = (item: LedgerItem) => ({ ...released(item, end), requested: true })
-  await untilDeadline(() => ledger.commit(requested), { ...ports, deadline: ledger.deadline })
+  await untilRunEnds(() => ledger.commit(requested), { ports, ledger })
   return 'requested'
 }
 
@@ -95,7 +94,14 @@ async function refuseUnusable(
 
 /** What was known of the former credential counts no more; what was sent and written stays on record. */
 function forgotten(item: LedgerItem): LedgerItem {
-  const { intent: _, versionId: __, retireAt: ___, refreshExpiresAt: ____, ...rest } = item
+  const {
+    intent: _,
+    versionId: __,
+    rejected: ___,
+    retireAt: ____,
+    refreshExpiresAt: _____,
+    ...rest
+  } = item
   const { incident } = rest
   return {
     ...rest,

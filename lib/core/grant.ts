@@ -1,6 +1,12 @@
 import type { Decision } from './decide.ts'
 import type { Enrollment } from './documents.ts'
-import { describeError, GrantRefusedError, mayHaveSpent, TransportError } from './errors.ts'
+import {
+  describeError,
+  GrantRefusedError,
+  mayHaveSpent,
+  ResponseError,
+  TransportError,
+} from './errors.ts'
 import {
   declared,
   extended,
@@ -10,15 +16,21 @@ import {
   refusedIntent,
   withdrawn,
 } from './ledger.ts'
-import { untilDeadline } from './persist.ts'
-import { later, type Timings } from './renewal.ts'
+import { untilDeadline, untilRunEnds } from './persist.ts'
+import { later, leastSeconds } from './renewal.ts'
 import { type Context, callNow } from './run.ts'
-import type { TokenSet } from './vendor.ts'
+import type { RefreshOnly, TokenSet } from './vendor.ts'
 
-/** New tokens, or why the vendor gave none; in the latter case the store is read again before anything else. */
+/**
+ * New tokens, or why the vendor gave none; in the latter case the store is read again before anything
+ * else. Should the answer hold a new refresh token all the same, that is kept.
+ */
 export type Granted =
   | { readonly tokens: TokenSet }
-  | { readonly error: { readonly code: string; readonly message: string } }
+  | {
+      readonly error: { readonly code: string; readonly message: string }
+      readonly kept?: RefreshOnly
+    }
 
 /**
  * Asks the vendor. A grant that spends is announced in the ledger first, sent once, and waits for its
@@ -36,6 +48,7 @@ export async function grant(
   const { refreshToken } = held.tokens
   if (refreshToken === undefined) throw new TransportError('no refresh token is held', 'no')
 
+  await grant.prepare?.(callNow(context))
   const before = ledger.item
   const token = fingerprint(run.connection.id, refreshToken)
   const { versionId } = held
@@ -56,6 +69,11 @@ export async function grant(
     if (error instanceof GrantRefusedError) {
       await putOnRecord(refusedIntent, context)
       return { error: describeError(error) }
+    }
+    const kept = error instanceof ResponseError ? error.kept : undefined
+    // The one that was sent, said again, is none.
+    if (kept !== undefined && fingerprint(run.connection.id, kept.refreshToken) !== token) {
+      return { error: describeError(error), kept }
     }
     // The intent stays open: whether the token was spent is in doubt.
     if (mayHaveSpent(error)) return { error: describeError(error) }
@@ -97,9 +115,9 @@ async function grantSpendingNothing(
 
 /** What the vendor said is kept for the end of the run as well, should the ledger not take it now. */
 async function putOnRecord(change: (item: LedgerItem) => LedgerItem, context: Context) {
-  const { ports, ledger } = context
+  const { ledger } = context
   ledger.stage(change)
-  await untilDeadline(() => ledger.commit(), { ...ports, deadline: ledger.deadline })
+  await untilRunEnds(() => ledger.commit(), context)
 }
 
 /** Seconds that an answer may take: what is left of the run after keeping time to persist it. */
@@ -112,9 +130,4 @@ function requireTime({ ports, ledger }: Context): number {
     )
   }
   return left - ports.timings.persistReserveSeconds
-}
-
-/** A run with less than this left sends nothing that it could lose. */
-function leastSeconds({ spendingPatienceSeconds, persistReserveSeconds }: Timings): number {
-  return spendingPatienceSeconds + persistReserveSeconds
 }

@@ -49,8 +49,8 @@ export async function openLedger(
     writes++
     return { ...next, revision: next.revision + 1, writer: `${runId}#${writes}` }
   }
-  // Writes whose answer was lost: each of them may stand in the ledger without this run knowing.
-  const unanswered = new Set<string>()
+  // A write whose answer was lost may stand in the ledger without this run knowing.
+  const isOwn = ({ writer }: LedgerItem) => writer.startsWith(`${runId}#`)
   let item = revised(acquired(found, { runId, leaseUntil }))
   if ((await ledger.write(item)) === 'conflict') return undefined
   return {
@@ -63,14 +63,12 @@ export async function openLedger(
     },
     async commit(change = (unchanged) => unchanged) {
       let next = revised(change(item))
-      unanswered.add(next.writer)
       while ((await ledger.write(next)) === 'conflict') {
         const stored = await ledger.read(connection.vendor, connection.id)
-        if (stored === undefined || !unanswered.has(stored.writer)) {
+        if (stored === undefined || !isOwn(stored)) {
           throw new LeaseHeldError('another run has taken over the lease; this one stops here')
         }
         next = revised({ ...change(item), revision: stored.revision })
-        unanswered.add(next.writer)
       }
       item = next
     },

@@ -51,6 +51,7 @@ const Item = v.object({
       proven: v.boolean(),
     }),
   ),
+  rejected: v.exactOptional(v.string()),
   refreshExpiresAt: v.exactOptional(Instant),
   aliveAt: v.exactOptional(Instant),
   retireAt: v.exactOptional(Instant),

@@ -53,6 +53,12 @@ export interface LedgerItem {
     /** Whether the vendor has confirmed the token; if not, it is asked again. */
     readonly proven: boolean
   }
+  /**
+   * Enrollment version whose token the vendor does not take while consumers need one: it is renewed at
+   * once. Only the first of several in a row, until one works: what spoils them all is not mended by
+   * spending more.
+   */
+  readonly rejected?: string
   readonly refreshExpiresAt?: Date
   /** Last sign of life of a session that is kept alive. */
   readonly aliveAt?: Date

@@ -1,9 +1,14 @@
-import { type Enrollment, encodeEnrollment, encodeEscrow, enrollmentSecretId } from './documents.ts'
+import {
+  type Enrollment,
+  encodeEnrollment,
+  encodeEscrow,
+  enrollmentSecretId,
+  type Issued,
+} from './documents.ts'
 import { describeError, StoreError, TokenAtRiskError } from './errors.ts'
 import type { Clock, Parameters, SecretStore } from './ports.ts'
 import { escrowName } from './read-held.ts'
 import { earliest, later, type Timings } from './renewal.ts'
-import type { TokenSet } from './vendor.ts'
 
 /** Where a pair has arrived; `conflict`: another run has already written this version. */
 export type Persisted = 'secret' | 'escrow' | 'conflict'
@@ -19,7 +24,7 @@ export type Persisted = 'secret' | 'escrow' | 'conflict'
  * @throws {TokenAtRiskError} neither took it in time
  */
 export async function persist(
-  enrollment: Enrollment & { readonly tokens: TokenSet },
+  enrollment: Enrollment & { readonly tokens: Issued },
   basedOn: string,
   context: {
     connection: { id: string; vendor: string }
@@ -77,15 +82,31 @@ export async function persist(
 }
 
 /**
+ * Repeats a store call while it may pass by itself and the run has time left.
+ *
+ * @throws {StoreError} what the last try met
+ */
+export function untilRunEnds<T>(
+  call: () => Promise<T>,
+  { ports, ledger }: { ports: Omit<Patience, 'deadline'>; ledger: { readonly deadline: Date } },
+): Promise<T> {
+  const { clock, timings } = ports
+  return untilDeadline(call, { clock, timings, deadline: ledger.deadline })
+}
+
+interface Patience {
+  /** Asked anew at every try: what is enough may change meanwhile. */
+  readonly deadline: Date
+  readonly clock: Clock
+  readonly timings: Timings
+}
+
+/**
  * Repeats a store call while it may pass by itself and time is left.
  *
  * @throws {StoreError} what the last try met
  */
-export async function untilDeadline<T>(
-  call: () => Promise<T>,
-  // Asked anew at every try: what is enough may change meanwhile.
-  patience: { readonly deadline: Date; clock: Clock; timings: Timings },
-): Promise<T> {
+export async function untilDeadline<T>(call: () => Promise<T>, patience: Patience): Promise<T> {
   const { clock, timings } = patience
   for (;;) {
     try {

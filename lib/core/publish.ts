@@ -2,9 +2,9 @@ import { nextDue } from './decide.ts'
 import { consumerSecretId, type Enrollment, encodeConsumer } from './documents.ts'
 import { describeError, LeaseHeldError, StoreError } from './errors.ts'
 import { isLeased, type LedgerItem } from './ledger.ts'
-import { untilDeadline } from './persist.ts'
+import { untilRunEnds } from './persist.ts'
 import type { Ending } from './release.ts'
-import { later, type Timings, withinWindow } from './renewal.ts'
+import { later, nearlyOutAt, type Timings, withinWindow } from './renewal.ts'
 import { type Context, callNow } from './run.ts'
 import type { TokenSet, VendorClient } from './vendor.ts'
 import { mayPublish, noticed, type Verdict, verify } from './verify.ts'
@@ -22,7 +22,11 @@ export interface Publication {
 /**
  * Verify, then publish, so that no consumer meets a token that nobody has tried.
  *
+ * The first token that the vendor refuses when consumers need one is marked, not published: one that works
+ * may be had at once.
+ *
  * @returns the given outcome, or that of a run that held the token back or could not place it
+ * @throws {LeaseHeldError} the lease ran out, or another run has published since
  * @throws {StoreError}
  */
 export async function verifyAndPublish(
@@ -36,7 +40,13 @@ export async function verifyAndPublish(
   const verdict = await verify(client, document.tokens, callNow(context))
   const now = ports.clock.now()
   const problem = problemOf(verdict)
-  if (problem && !mayPublish(verdict.verdict, ledger.item.published, now, ports.timings)) {
+  const { rejected, published: before } = ledger.item
+  const isUrgent = before === undefined || now >= nearlyOutAt(before, ports.timings)
+  if (problem && verdict.verdict === 'rejected' && isUrgent && rejected === undefined) {
+    ledger.stage((item) => ({ ...item, rejected: document.versionId }))
+    return problem
+  }
+  if (problem && !mayPublish(verdict.verdict, before, now, ports.timings)) {
     return problem
   }
   // A run that was frozen past its lease must not overwrite what its successor has published.
@@ -85,7 +95,7 @@ function published(
   const before = item.published
   const isNew = before?.versionId !== versionId
   // Done with new tokens in consumers' reach, the mirror included: asked again, it would renew again.
-  const { requested, ...rest } = item
+  const { requested, rejected, ...rest } = item
   const asked = isNew || requested === undefined ? {} : { requested }
   const isWritten = where === 'secret' && (isNew || before.where === 'mirror')
   const writes = withinWindow(item.consumerWrites, now, timings)
@@ -93,6 +103,7 @@ function published(
   return {
     ...rest,
     ...asked,
+    ...(rejected === undefined || verdict.verdict === 'good' ? {} : { rejected }),
     published: {
       versionId,
       issuedAt,
@@ -126,14 +137,13 @@ async function publish(
   headers: Readonly<Record<string, string>>,
   context: Context,
 ): Promise<'secret' | 'mirror'> {
-  const { run, ports, ledger } = context
+  const { run, ports } = context
   const { connection, vendor } = run
   const owner = { connection: connection.id, vendor: vendor.id, url: vendor.url(connection) }
   const text = encodeConsumer(owner, held.tokens, headers)
   const secretId = consumerSecretId(connection.id)
-  const patience = { ...ports, deadline: ledger.deadline }
   const put = (versionId: string) =>
-    untilDeadline(() => ports.secrets.put(secretId, { versionId, text }, 'pending'), patience)
+    untilRunEnds(() => ports.secrets.put(secretId, { versionId, text }, 'pending'), context)
   try {
     let id = publicationId(held.versionId)
     if ((await put(id)) === 'conflict') {
@@ -145,7 +155,7 @@ async function publish(
     return 'secret'
   } catch (error) {
     if (!(error instanceof StoreError && error.kind === 'limit')) throw error
-    await untilDeadline(() => ports.parameters.write(mirrorName(connection.id), text), patience)
+    await untilRunEnds(() => ports.parameters.write(mirrorName(connection.id), text), context)
     return 'mirror'
   }
 }
@@ -154,11 +164,11 @@ async function publish(
  * Moves the current label from what was published when this run took its lease, and from nothing
  * else: a call that stood still on its way, while another run went ahead, finds the label elsewhere.
  */
-async function makeCurrent(secretId: string, to: string, { ports, ledger }: Context) {
+async function makeCurrent(secretId: string, to: string, context: Context) {
+  const { ports, ledger } = context
   const { published } = ledger.item
-  const patience = { ...ports, deadline: ledger.deadline }
   let from = published === undefined ? undefined : publicationId(published.versionId)
-  await untilDeadline(async () => {
+  await untilRunEnds(async () => {
     if (from !== undefined && (await ports.secrets.promote(secretId, { from, to })) === 'promoted')
       return
     // The label is elsewhere: on the first version there is, or put there by a person or by a run that
@@ -169,5 +179,5 @@ async function makeCurrent(secretId: string, to: string, { ports, ledger }: Cont
     await ledger.commit()
     from = current
     throw new StoreError(`the current version of ${secretId} is another one than expected`, 'retry')
-  }, patience)
+  }, context)
 }

@@ -4,7 +4,7 @@ import {
   type Enrollment,
   type Escrowed,
   enrollmentSecretId,
-  isTokenSet,
+  isIssued,
 } from './documents.ts'
 import { distrusted, fingerprint, type LedgerItem } from './ledger.ts'
 import type { Parameters, SecretStore } from './ports.ts'
@@ -80,20 +80,12 @@ export async function readHeld(
   const byHand = current.fence === undefined
   if (byHand && !isSent(current.tokens)) return { current, tip, newest: { in: 'current' } }
 
-  const issuedAt = ({ tokens }: Enrollment) => tokens.issuedAt?.getTime() ?? 0
-  const isInDoubt = ({ versionId, tokens }: Enrollment) =>
+  const issuedAt = ({ tokens }: Kept) => tokens.issuedAt?.getTime() ?? 0
+  const isInDoubt = ({ versionId, tokens }: Kept) =>
     item.intent?.refused === false && item.intent.versionId === versionId && isSent(tokens)
   // What is in doubt may still turn out to be good. A person who restores an older version meanwhile
   // has put back what is used up for certain.
-  const isPutAside = (enrollment: Enrollment) =>
-    isInDoubt(enrollment) && issuedAt(enrollment) > issuedAt(current)
-
-  // It stands in no version yet, and would be the successor of what it is based on.
-  const isEscrowInDoubt = ({ basedOn, tokens }: Escrowed) =>
-    item.intent?.refused === false &&
-    item.intent.versionId === successorId(basedOn) &&
-    isSent(tokens) &&
-    tokens.issuedAt.getTime() > issuedAt(current)
+  const isPutAside = (kept: Kept) => isInDoubt(kept) && issuedAt(kept) > issuedAt(current)
 
   // What a person put in place of the former pair is followed by its own pair alone, also while in doubt.
   // Instants do not tell: the clock may have been set between the announcement and the sending.
@@ -109,19 +101,24 @@ export async function readHeld(
     ...(isReplaced ? [] : elsewhere.flat()),
     ...(escrowed === undefined || isFormer ? [] : [{ in: 'escrow' as const, escrowed }]),
   ]) {
-    const { tokens } = candidate.in === 'version' ? candidate.enrollment : candidate.escrowed
-    if (!isTokenSet(tokens)) continue
-    const isDoubtful =
-      candidate.in === 'version'
-        ? isPutAside(candidate.enrollment)
-        : isEscrowInDoubt(candidate.escrowed)
-    if (isSent(tokens) && !isDoubtful) continue
+    const kept = candidate.in === 'version' ? candidate.enrollment : unwritten(candidate.escrowed)
+    const { tokens } = kept
+    if (!isIssued(tokens)) continue
+    if (isSent(tokens) && !isPutAside(kept)) continue
     if (tokens.issuedAt.getTime() > newestAt) {
       newest = candidate
       newestAt = tokens.issuedAt.getTime()
     }
   }
   return { current, tip, newest }
+}
+
+/** Tokens and the version that they stand in. */
+type Kept = Pick<Enrollment, 'versionId' | 'tokens'>
+
+/** An escrowed pair stands in no version yet; it would be the successor of what it is based on. */
+function unwritten({ basedOn, tokens }: Escrowed): Kept {
+  return { versionId: successorId(basedOn), tokens }
 }
 
 /**

@@ -2,7 +2,7 @@ import { describeError, StoreError } from './errors.ts'
 import { eventType, type RotatorEvent } from './events.ts'
 import { type Cause, type Incident, tell, tellingKey } from './incident.ts'
 import { isLeased, type LedgerItem, released } from './ledger.ts'
-import { untilDeadline } from './persist.ts'
+import { untilRunEnds } from './persist.ts'
 import {
   backoffSeconds,
   earliest,
@@ -91,10 +91,7 @@ export async function conclude(ending: Ending, context: Context): Promise<Outcom
 
   try {
     const end = { now, dueAt, outcome: ending.outcome, failed: isFailure }
-    await untilDeadline(() => ledger.commit((item) => released(item, end)), {
-      ...ports,
-      deadline: ledger.deadline,
-    })
+    await untilRunEnds(() => ledger.commit((item) => released(item, end)), context)
   } catch (error) {
     // The lease runs out by itself; what was done is stored, and the next run finds it.
     return { connection: run.connection.id, error: describeError(error), ...ending, dueAt }

@@ -139,6 +139,11 @@ export function backoffSeconds(attempts: number, connection: string, timings: Ti
   return step * (1 - jitterOf(connection) / 10)
 }
 
+/** A run with less than this left, in seconds, sends nothing that it could lose. */
+export function leastSeconds(timings: Timings): number {
+  return timings.spendingPatienceSeconds + timings.persistReserveSeconds
+}
+
 /** Drops what has left the window. */
 export function withinWindow(writes: readonly Date[], now: Date, timings: Timings): Date[] {
   const since = later(now, -timings.versionWindowSeconds)

@@ -1,11 +1,11 @@
 import { introspect, keepAlive, withoutSession } from './ask.ts'
-import { decide } from './decide.ts'
-import { type Enrollment, enrollmentSecretId } from './documents.ts'
+import { type Blocked, canAskAtWill, decide } from './decide.ts'
+import { type Enrollment, enrollmentSecretId, type Issued } from './documents.ts'
 import { ConfigError, LeaseHeldError, TokenAtRiskError } from './errors.ts'
 import { grant } from './grant.ts'
 import { openLedger } from './lease.ts'
 import { doubtMoved, isHandedBack, type LedgerItem, settled } from './ledger.ts'
-import { persist, untilDeadline } from './persist.ts'
+import { persist, untilRunEnds } from './persist.ts'
 import { type Held, type Publication, verifyAndPublish } from './publish.ts'
 import { escrowName, type Found, noticeLostLedger, readHeld } from './read-held.ts'
 import { conclude, type Ending, failed, type Outcome } from './release.ts'
@@ -79,12 +79,10 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
     await open.client?.close()
     const client = ports.connect(connection, vendor, held)
     open.client = client
+    const situation = { grants: client.grants, held, item: ledger.item, now: ports.clock.now() }
     const decision = decide({
+      ...situation,
       connection,
-      grants: client.grants,
-      held,
-      item: ledger.item,
-      now: ports.clock.now(),
       forced: ledger.item.requested ?? false,
       canIntrospect: canIntrospect && client.introspect !== undefined,
       timings: ports.timings,
@@ -93,20 +91,24 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
     switch (decision.do) {
       case 'skip':
         return { ...ending, dueAt: decision.until }
-      case 'blocked': {
-        const { until: dueAt, do: _, message: why, ...rest } = decision
-        // What the vendor said in this run tells a person more than that it said no.
-        const message = ending.error === undefined ? why : `${why}: ${ending.error.message}`
-        const told = { ...ending, ...rest, message, outcome: 'blocked' } as const
-        return { ...told, ...(dueAt === undefined ? {} : { dueAt }) }
-      }
+      case 'blocked':
+        return blocked(decision, ending)
       case 'renew': {
         const granted = await grant(decision, held, context)
         // What the vendor said was about the sending before.
         canIntrospect = true
         if ('error' in granted) {
           ending = { ...ending, error: granted.error }
-          found = undefined
+          const { kept } = granted
+          if (kept === undefined || canAskAtWill(situation)) {
+            found = undefined
+            break
+          }
+          const superseded = supersededBy(kept, held, decision.grant, client, ledger.item)
+          found = await keep(kept, superseded, found, context)
+          // The next run asks with it: what spoils the answers may spoil the next one too.
+          if (found !== undefined)
+            return { ...ending, outcome: 'failed', message: granted.error.message }
           break
         }
         const { tokens } = granted
@@ -118,11 +120,18 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
         found = await keep(tokens, superseded, found, context)
         if (found === undefined) break
         const published = await verifyAndPublish(isHeld(found.current), client, outcome, context)
-        return isHome(found.current, context) ? published : comingBack(published)
+        if (!isHome(found.current, context)) return comingBack(published)
+        if (!isRejected(found.current, context)) return published
+        ending = published
+        break
       }
       case 'publish': {
         const outcome = ending.outcome === 'resumed' ? 'resumed' : 'published'
-        return verifyAndPublish(isHeld(held), client, outcome, context)
+        const published = await verifyAndPublish(isHeld(held), client, outcome, context)
+        if (decision.blocked !== undefined) return blocked(decision.blocked, comingBack(published))
+        if (!isRejected(held, context)) return published
+        ending = published
+        break
       }
       case 'keep-alive': {
         const sign = await keepAlive(held as Held, client, context)
@@ -153,6 +162,23 @@ function isHome({ versionId }: Enrollment, { ledger }: Context): boolean {
   return ledger.item.versionId === versionId
 }
 
+/** Whether the vendor has just refused this token: it is renewed at once. */
+function isRejected({ versionId }: Enrollment, { ledger }: Context): boolean {
+  return ledger.item.rejected === versionId
+}
+
+function blocked({ until, cause, message: why }: Blocked, ending: Ending): Ending {
+  // What the vendor said in this run tells a person more than that it said no.
+  const message = ending.error === undefined ? why : `${why}: ${ending.error.message}`
+  return {
+    ...ending,
+    outcome: 'blocked',
+    message,
+    ...(cause === undefined ? {} : { cause }),
+    ...(until === undefined ? {} : { dueAt: until }),
+  }
+}
+
 function comingBack({ dueAt: _, ...ending }: Ending): Ending {
   return ending
 }
@@ -179,12 +205,12 @@ async function adopt(found: Found, context: Context): Promise<Found | undefined>
   // written, with their credentials and this pair.
   const { tokens, superseded } = newest.in === 'version' ? newest.enrollment : newest.escrowed
   context.ledger.stage((item) => doubtMoved(item, tokens, successorId(found.tip)))
-  return keep(tokens as TokenSet, superseded, found, context)
+  return keep(tokens as Issued, superseded, found, context)
 }
 
 /** Persist and promote: from here on no crash can lose the pair. */
 async function keep(
-  tokens: TokenSet,
+  tokens: Issued,
   superseded: readonly TokenSet[],
   found: Found,
   context: Context,
@@ -193,7 +219,7 @@ async function keep(
   const { current, tip } = found
   const { credential, credentialId } = current
   const versionId = successorId(tip)
-  const next: Held = {
+  const next = {
     versionId,
     credential,
     credentialId,
@@ -218,13 +244,14 @@ async function promote(
   enrollment: Enrollment,
   tip: string,
   from: string,
-  { run, ports, ledger }: Context,
+  context: Context,
 ): Promise<Found | undefined> {
+  const { run, ports, ledger } = context
   const { versionId, tokens } = enrollment
   const secretId = enrollmentSecretId(run.connection.id)
-  const moved = await untilDeadline(
+  const moved = await untilRunEnds(
     () => ports.secrets.promote(secretId, { from, to: versionId }),
-    { ...ports, deadline: ledger.deadline },
+    context,
   )
   ledger.stage((item) => settled(item, { versionId, tokens }))
   if (moved === 'superseded') return undefined

@@ -9,7 +9,7 @@ import type { Call, Vendor, VendorClient } from './vendor.ts'
 export interface Run {
   readonly connection: Connection
   readonly vendor: Vendor
-  /** Unique to this run; owns the lease and names an incident that opens in it. */
+  /** Unique to this run; owns the lease and marks its writes to the ledger. */
   readonly runId: string
   /** Seconds until the function is ended from outside, by whoever will end it. */
   readonly remainingSeconds: () => number

@@ -1,6 +1,7 @@
 import pLimit from 'p-limit'
 import type { Connection } from './connection.ts'
 import { failed, type Outcome } from './release.ts'
+import { leastSeconds } from './renewal.ts'
 import { rotate } from './rotate.ts'
 import type { Ports } from './run.ts'
 import type { Vendor } from './vendor.ts'
@@ -37,11 +38,11 @@ export async function tick(tick: Tick, ports: Ports): Promise<Outcome[]> {
 
   const limit = pLimit(tick.concurrency ?? 20)
   const { vendor, remainingSeconds, newRunId } = tick
-  const least = timings.spendingPatienceSeconds + timings.persistReserveSeconds
   return Promise.all(
     due.map((connection) =>
       limit(async (): Promise<Outcome> => {
-        if (remainingSeconds() <= least) return { connection: connection.id, outcome: 'deferred' }
+        if (remainingSeconds() <= leastSeconds(timings))
+          return { connection: connection.id, outcome: 'deferred' }
         try {
           return await rotate({ connection, vendor, runId: newRunId(), remainingSeconds }, ports)
         } catch (error) {

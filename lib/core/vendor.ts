@@ -23,7 +23,11 @@ export interface TokenSet {
   readonly facts?: Readonly<Record<string, string>>
 }
 
-/** What is held: a whole set, a bare refresh token just enrolled, or nothing yet. */
+/** A refresh token that came without an access token that can be used: enough to ask again with. */
+export type RefreshOnly = Pick<TokenSet, 'issuedAt' | 'grant' | 'refreshExpiresAt'> &
+  Required<Pick<TokenSet, 'refreshToken'>>
+
+/** What is held: a whole set, a bare refresh token, or nothing yet. */
 export type HeldTokens = Partial<TokenSet>
 
 /** One call's frame. */
@@ -57,6 +61,13 @@ export interface Grant {
    * token. By default only a grant that spends nothing does: it begins a session and leaves one behind.
    */
   readonly revokesHeld?: true
+  /**
+   * Asks what has to be known before the request, e.g. where it goes; spends nothing. Done before a grant
+   * is announced: a server that cannot be asked then leaves no doubt behind.
+   *
+   * @throws {AnyRotatorError}
+   */
+  readonly prepare?: (call: Call) => Promise<void>
   readonly usable: (held: HeldTokens, now: Date) => boolean
   /** @throws {AnyRotatorError} of which `mayHaveSpent` tells what it leaves behind */
   readonly request: (held: HeldTokens, call: Call) => Promise<TokenSet>

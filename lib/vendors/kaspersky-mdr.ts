@@ -26,7 +26,8 @@ const Options = v.strictObject({
   url: v.optional(VendorUrl, 'https://mdr.kaspersky.com'),
 })
 
-const Answer = v.object({ access_token: WireToken, refresh_token: WireToken })
+const Half = v.object({ refresh_token: WireToken })
+const Answer = v.object({ access_token: WireToken, ...Half.entries })
 
 /**
  * Kaspersky Managed Detection and Response. Every refresh token buys one new pair and is dead
@@ -126,18 +127,28 @@ function readPair({ status, json }: HttpAnswer, now: Date): TokenSet {
   }
   const pair = v.safeParse(Answer, json)
   if (status !== 200 || !pair.success) {
-    throw new ResponseError('session/confirm gave no token pair', { status, keys: keysOf(json) })
+    const half = v.safeParse(Half, json)
+    throw new ResponseError('session/confirm gave no token pair', {
+      status,
+      keys: keysOf(json),
+      ...(status === 200 && half.success
+        ? { kept: { issuedAt: now, ...refreshPart(half.output, now) } }
+        : {}),
+    })
   }
-  const { access_token: accessToken, refresh_token: refreshToken } = pair.output
+  const { access_token: accessToken } = pair.output
   return {
     accessToken,
     tokenType: 'Bearer',
     issuedAt: now,
     expiresAt: later(now, lifetimeSeconds(accessToken, now, access)),
-    refreshToken,
-    refreshExpiresAt: later(now, lifetimeSeconds(refreshToken, now, refresh)),
-    grant: 'refresh_token',
+    ...refreshPart(pair.output, now),
   }
+}
+
+function refreshPart({ refresh_token: refreshToken }: v.InferOutput<typeof Half>, now: Date) {
+  const refreshExpiresAt = later(now, lifetimeSeconds(refreshToken, now, refresh))
+  return { refreshToken, refreshExpiresAt, grant: 'refresh_token' }
 }
 
 const Count = v.object({ count: v.pipe(v.number(), v.integer()) })

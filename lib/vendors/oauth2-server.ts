@@ -22,6 +22,8 @@ const discoverySeconds = 10
 
 /** An authorization server, spoken to as one client. Every call that is not a grant spends nothing. */
 export interface Server {
+  /** Finds out where requests go, if that has to be asked. @throws {AnyRotatorError} nothing was sent */
+  readonly prepare: (call: Call) => Promise<void>
   /** Sends the grant, once. The answer is the server's own, whatever it says. */
   readonly request: (
     refreshToken: Redacted | undefined,
@@ -43,7 +45,7 @@ export function speakTo(settings: Settings, client: Client, http: Http): Server 
   let found: Promise<Known> | undefined
 
   /** Asked once per client, and again after a failure. */
-  function prepare(call: Call): Promise<Known> {
+  function find(call: Call): Promise<Known> {
     found ??= discover(settings, http, call).catch((error) => {
       found = undefined
       throw error
@@ -53,13 +55,17 @@ export function speakTo(settings: Settings, client: Client, http: Http): Server 
 
   async function dressed(call: Call) {
     const seconds = asksFirst(settings) ? patience(call) : 0
-    const { server, aheadSeconds } = await prepare({ ...call, timeoutSeconds: seconds })
+    const { server, aheadSeconds } = await find({ ...call, timeoutSeconds: seconds })
     const authentication: ClientAuth = client.authentication(later(call.now, aheadSeconds))
     const left = call.timeoutSeconds - seconds
     return { server, authentication, left }
   }
 
   return {
+    async prepare(call) {
+      if (asksFirst(settings)) await find(call)
+    },
+
     async request(refreshToken, parameters, call) {
       const { server, authentication, left } = await dressed(call)
       const line = carrier(http, 'token request', left)

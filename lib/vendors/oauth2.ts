@@ -53,6 +53,7 @@ export const oauth2: Vendor = {
       name: 'refresh_token',
       spends: spends(settings),
       usable: hasRefreshToken,
+      prepare: server.prepare,
       ...(settings.revokeSuperseded ? { revokesHeld: true } : {}),
       async request(held, call) {
         const answer = await server.request(held.refreshToken, parameters, call)

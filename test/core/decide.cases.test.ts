@@ -132,10 +132,19 @@ describe('a held token that consumers do not have', () => {
     expect(decide(situation(dueAt, { item: unpublished }))).toMatchObject({ do: 'renew' })
   })
 
-  test('is published while it lives if nothing newer is to be had, and no longer', () => {
+  test('is published while it lives if nothing newer is to be had, which is told, and no longer', () => {
     const item = { published: undefined, spent: [token] }
-    expect(decide(situation(justBefore(at(60)), { item }))).toEqual({ do: 'publish' })
-    expect(decide(situation(at(60), { item }))).toMatchObject({ do: 'blocked' })
+    const blocked = decide(situation(at(60), { item }))
+    expect(blocked).toMatchObject({ do: 'blocked', cause: 'enrollment-required' })
+    expect(decide(situation(justBefore(at(60)), { item }))).toEqual({ do: 'publish', blocked })
+  })
+
+  test('is renewed at once if the vendor does not take it, though it is not due', () => {
+    const { versionId } = situation(at(1)).held
+    const item = { published: undefined, rejected: versionId }
+    expect(decide(situation(at(1), { item }))).toMatchObject({ do: 'renew', probe: false })
+    const other = { published: undefined, rejected: 'another-version' }
+    expect(decide(situation(at(1), { item: other }))).toEqual({ do: 'publish' })
   })
 
   test('is not published twice because nothing newer is to be had', () => {
@@ -269,8 +278,8 @@ describe('a refresh token that was sent and brought no answer', () => {
         item: { spent: [token], intent: { ...sent, ...intent }, ...more.item },
       }),
     )
-  /** Half a margin before the end of the published token. */
-  const nearlyOut = at(52.5)
+  /** Half a margin before the end of the published token, and 80 seconds for the answer to come in time. */
+  const nearlyOut = new Date(at(52.5).getTime() - 80_000)
 
   test('is kept while consumers are served, a person is told, and it is sent once more when that ends', () => {
     expect(doubtful(justBefore(nearlyOut))).toEqual({

@@ -53,11 +53,12 @@ describe('an enrollment', () => {
     await written(world, {
       intent: { grant: 'g', token: 't', versionId: 'v', at, kind: 'probe', refused: true },
       retireAt: at,
+      rejected: 'v',
       refused: [{ grant: 'g', credentialId: 'v' }],
     })
     await person(world).enrolls({ refreshToken: 'console-token-2' })
     const item = world.item()
-    for (const part of ['intent', 'versionId', 'retireAt', 'refreshExpiresAt']) {
+    for (const part of ['intent', 'versionId', 'rejected', 'retireAt', 'refreshExpiresAt']) {
       expect(item).not.toHaveProperty(part)
     }
     expect(item.refused).toEqual([])

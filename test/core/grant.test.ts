@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { decodeEnrollment } from '../../lib/core/documents.ts'
 import { GrantRefusedError, StoreError, TransportError } from '../../lib/core/errors.ts'
 import { grant } from '../../lib/core/grant.ts'
@@ -149,6 +149,16 @@ describe('a grant that spends', () => {
     const { granted, stored } = await asked('refresh-token', unanswered)
     expect(granted).toEqual({ error: { code: 'ERR_TRANSPORT', message: 'no answer' } })
     expect(stored).toMatchObject({ spent: [token], intent: { token, refused: false } })
+  })
+
+  test('is not announced before what it has to ask first is known', async () => {
+    const prepare = vi.fn<NonNullable<Grant['prepare']>>(async () => {
+      throw unreachable
+    })
+    const { granted, calls, writes } = await asked('refresh-token', tokens, { more: { prepare } })
+    expect(granted).toEqual({ thrown: unreachable })
+    expect(prepare.mock.calls).toEqual([[{ now: t0, timeoutSeconds: 10, known: {} }]])
+    expect({ calls, writes }).toEqual({ calls: [], writes: 0 })
   })
 
   test('that never left is as if it had not been announced', async () => {

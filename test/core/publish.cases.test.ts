@@ -28,6 +28,8 @@ const before = {
   where: 'secret',
   proven: true,
 } as const
+/** The token before this one did not work either. */
+const again = { rejected: 'version-0' }
 const limit = () =>
   Promise.reject(new StoreError('PutSecretValue failed with LimitExceededException', 'limit'))
 
@@ -212,10 +214,32 @@ describe('a token that the vendor does not confirm', () => {
   })
 
   test('goes out where there is nothing better, unproven, and the run has failed all the same', async () => {
-    const { ending, world, item } = await published({ verified: rejected })
+    const { ending, world, item } = await published({ verified: rejected, item: again })
     expect(ending).toMatchObject({ outcome: 'failed', cause: 'verify-failed' })
     expect(world.published()).toBe('access-1')
     expect(item.published?.proven).toBe(false)
+    expect(item.rejected).toBe('version-0')
+  })
+
+  test('is marked the first time that consumers need it, so that another is asked for', async () => {
+    for (const known of [undefined, { ...before, expiresAt: at(5) }]) {
+      const { ending, world, item } = await published({
+        verified: rejected,
+        item: known === undefined ? {} : { published: known },
+      })
+      expect(ending).toMatchObject({ outcome: 'failed', cause: 'verify-failed' })
+      expect(world.published()).toBeUndefined()
+      expect(item.rejected).toBe('version-1')
+    }
+  })
+
+  test('is not marked while consumers have a fresh one', async () => {
+    const { item } = await published({ verified: rejected, item: { published: before } })
+    expect(item.rejected).toBeUndefined()
+  })
+
+  test('ends the row of those that do not work, should the next one do', async () => {
+    expect((await published({ item: again })).item.rejected).toBeUndefined()
   })
 })
 
@@ -235,7 +259,7 @@ describe('a consumer secret that takes no more versions', () => {
   })
 
   test('is told as what it is, should the vendor not confirm the token either', async () => {
-    const { ending, item } = await published({ put: limit, verified: rejected })
+    const { ending, item } = await published({ put: limit, verified: rejected, item: again })
     expect(ending).toMatchObject({ cause: 'verify-failed' })
     expect(item.published?.where).toBe('mirror')
   })

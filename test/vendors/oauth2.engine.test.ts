@@ -151,11 +151,14 @@ test('a server that cannot be asked is probed once, when the published token is 
   expectSound(run)
 })
 
-test('discovery that fails leaves nothing in doubt', async () => {
+test('discovery that fails leaves nothing in doubt, and nothing was announced', async () => {
   const run = await engine()
   await outcomes(run, 1)
+  const { revision } = run.item()
   run.server.inject({ kind: 'drop-before', on: 'discovery' })
   expect(await run.invoke()).toMatchObject({ outcome: 'failed', error: { code: 'ERR_TRANSPORT' } })
+  // The lease was taken and given up.
+  expect(run.item().revision).toBe(revision + 2)
   expect(run.item().intent).toBeUndefined()
   run.clock.advance(60)
   expect(await run.invoke()).toMatchObject({ outcome: 'rotated' })
