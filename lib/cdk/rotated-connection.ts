@@ -1,21 +1,11 @@
-import {
-  Annotations,
-  ArnFormat,
-  Fn,
-  RemovalPolicy,
-  Resource,
-  Stack,
-  Token,
-  TokenComparison,
-  Validations,
-} from 'aws-cdk-lib'
+import { RemovalPolicy, Resource, Validations } from 'aws-cdk-lib'
 
 import {
   type AddToResourcePolicyResult,
   Grant,
   type IGrantable,
   type IRole,
-  PolicyStatement,
+  type PolicyStatement,
 } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { CfnSecret, type ISecret, type ReplicaRegion, Secret } from 'aws-cdk-lib/aws-secretsmanager'
@@ -33,6 +23,7 @@ import {
   allowSecretKey,
   parameterArn,
 } from './permissions.ts'
+import { allowDecrypt, copiesOf, foreignAccount } from './reader.ts'
 import { SecretPolicy } from './secret-policy.ts'
 
 export interface RotatedConnectionProps {
@@ -133,15 +124,12 @@ export class RotatedConnection extends Resource {
    * @throws {ConfigError} a principal of another account, while a secret is under a key of AWS's own
    */
   grantRead(grantee: IGrantable): Grant {
-    const { grantPrincipal } = grantee
-    const account = grantPrincipal.principalAccount ?? accountOf(grantPrincipal)
-    const isElsewhere =
-      account !== undefined &&
-      Token.compareStrings(account, this.env.account) === TokenComparison.DIFFERENT
-    const copies = this.#copies()
-    if (isElsewhere && copies.some(({ key }) => key === undefined)) {
+    const { connection, encryptionKey, replicaRegions = [] } = this.#props
+    const copies = copiesOf(this.accessToken, encryptionKey, replicaRegions)
+    const account = foreignAccount(grantee, this.stack)
+    if (account !== undefined && copies.some(({ key }) => key === undefined)) {
       throw new ConfigError(
-        `consumers.${this.connection.id}`,
+        `consumers.${connection.id}`,
         `found a reader in account ${account}; allowed with encryptionKey, and a key for each of replicaRegions: the key aws/secretsmanager cannot be shared with another account`,
       )
     }
@@ -152,13 +140,8 @@ export class RotatedConnection extends Resource {
       resourceSelfArns: ['*'],
       resource: this,
     })
-    for (const { arn, region, key } of copies) {
-      if (key === undefined) continue
-      const { statementAdded } = grantPrincipal.addToPrincipalPolicy(
-        allowSecretKey(['kms:Decrypt'], key, [arn], region),
-      )
-      if (!statementAdded || isElsewhere) this.#openKey(key, region, grantee)
-    }
+    const name = consumerSecretId(connection.id)
+    for (const copy of copies) allowDecrypt(this, name, copy, grantee)
     return grant
   }
 
@@ -226,62 +209,4 @@ export class RotatedConnection extends Resource {
     const actions = ['kms:Decrypt', 'kms:GenerateDataKey']
     return key === undefined ? [] : [allowSecretKey(actions, key, secrets, this.env.region)]
   }
-
-  /** The consumer secret and its replicas, which differ from it by the region in their ARN alone. */
-  #copies(): { arn: string; region: string; key: IKey | undefined }[] {
-    const { encryptionKey, replicaRegions = [] } = this.#props
-    const arn = this.accessToken.ref
-    const resourceName = Fn.select(6, Fn.split(':', arn))
-    return [
-      { arn, region: this.env.region, key: encryptionKey },
-      ...replicaRegions.map(({ region, encryptionKey: key }) => ({
-        arn: Stack.of(this).formatArn({
-          service: 'secretsmanager',
-          region,
-          resource: 'secret',
-          resourceName,
-          arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-        }),
-        region,
-        key,
-      })),
-    ]
-  }
-
-  /** By the name of the secret, not its ARN: the key may not depend on what depends on the key. */
-  #openKey(key: IKey, region: string, { grantPrincipal }: IGrantable): void {
-    const name = consumerSecretId(this.connection.id)
-    const { statementAdded } = key.addToResourcePolicy(
-      new PolicyStatement({
-        principals: [grantPrincipal],
-        actions: ['kms:Decrypt'],
-        resources: ['*'],
-        conditions: {
-          StringEquals: { 'kms:ViaService': `secretsmanager.${region}.amazonaws.com` },
-          ArnLike: {
-            'kms:EncryptionContext:SecretARN': Stack.of(this).formatArn({
-              service: 'secretsmanager',
-              region,
-              resource: 'secret',
-              // Six characters that Secrets Manager chooses.
-              resourceName: `${name}-??????`,
-              arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-            }),
-          },
-        },
-      }),
-    )
-    if (statementAdded) return
-    Annotations.of(this).addWarningV2(
-      `token-rotator:key-policy-${this.connection.id}-${region}`,
-      `the policy of the imported key in ${region} must let the readers of ${name} use kms:Decrypt through Secrets Manager`,
-    )
-  }
-}
-
-/** The account in the ARN of a principal that does not tell it otherwise. */
-function accountOf({ policyFragment }: IGrantable['grantPrincipal']): string | undefined {
-  const [arn] = policyFragment.principalJson.AWS ?? []
-  if (typeof arn !== 'string' || Token.isUnresolved(arn)) return undefined
-  return /^\d{12}$/.test(arn) ? arn : arn.split(':')[4]
 }
