@@ -21,6 +21,9 @@ export function allowItems(actions: string[], resource: string, vendor: string):
   })
 }
 
+/** What Secrets Manager does with a key to write a value. */
+export const keyActions = ['kms:Decrypt', 'kms:GenerateDataKey']
+
 /**
  * Allows a customer's key for some secrets, through Secrets Manager and for nothing else.
  *

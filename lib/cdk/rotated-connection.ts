@@ -16,13 +16,7 @@ import { ConfigError } from '../core/errors.ts'
 import { mirrorName } from '../core/publish.ts'
 import { escrowName } from '../core/read-held.ts'
 import type { Ledger } from './ledger.ts'
-import {
-  allow,
-  allowItems,
-  allowParameterKey,
-  allowSecretKey,
-  parameterArn,
-} from './permissions.ts'
+import { allow, allowItems, allowSecretKey, keyActions, parameterArn } from './permissions.ts'
 import { allowDecrypt, copiesOf, foreignAccount } from './reader.ts'
 import { SecretPolicy } from './secret-policy.ts'
 
@@ -30,7 +24,6 @@ export interface RotatedConnectionProps {
   readonly connection: Connection
   readonly ledger: Ledger
   readonly encryptionKey?: IKey
-  readonly escrowKey?: IKey
   readonly replicaRegions?: readonly ReplicaRegion[]
   readonly breakGlassRole?: IRole
 }
@@ -152,11 +145,16 @@ export class RotatedConnection extends Resource {
    */
   grantEnroll(role: IRole): void {
     const { connection, ledger, encryptionKey } = this.#props
+    const { region } = this.env
+    const [enrollment] = this.secrets
+    const [escrow] = this.parameters
     for (const statement of [
-      allow(['secretsmanager:PutSecretValue'], this.enrollment.ref),
-      allow(['ssm:DeleteParameter'], parameterArn(this, escrowName(connection.id))),
+      allow(['secretsmanager:PutSecretValue'], enrollment),
+      allow(['ssm:DeleteParameter'], escrow),
       allowItems(['dynamodb:GetItem', 'dynamodb:PutItem'], ledger.tableArn, connection.vendor),
-      ...this.#allowKey(encryptionKey, [this.enrollment.ref]),
+      ...(encryptionKey === undefined
+        ? []
+        : [allowSecretKey(keyActions, encryptionKey, [enrollment], region)]),
     ]) {
       role.addToPrincipalPolicy(statement)
     }
@@ -166,47 +164,39 @@ export class RotatedConnection extends Resource {
 
   /**
    * Makes a function's role the one that rotates this connection: what the adapters call, and no more.
-   * Without customer keys no statement names one: whoever may use a secret or an encrypted parameter of
-   * the same account may use AWS's own keys `aws/secretsmanager` and `aws/ssm` through that service.
+   * Customer keys are allowed for many connections at once, by `allowKeys`.
    */
   grantRotate(role: IRole): void {
-    const { connection, encryptionKey, escrowKey, breakGlassRole } = this.#props
-    const escrow = parameterArn(this, escrowName(connection.id))
-    const mirror = parameterArn(this, mirrorName(connection.id))
+    const [escrow, mirror] = this.parameters
     for (const statement of [
       // The whole ARN with its random end: a pattern would also match a secret of a longer name.
       allow(['secretsmanager:GetSecretValue', ...writing], this.enrollment.ref),
       allow(writing, this.accessToken.ref),
       allow(['ssm:GetParameter', 'ssm:PutParameter', 'ssm:DeleteParameter'], escrow),
       allow(['ssm:PutParameter'], mirror),
-      ...this.#allowKey(encryptionKey, [this.enrollment.ref, this.accessToken.ref]),
-      ...(escrowKey === undefined
-        ? []
-        : [
-            allowParameterKey(
-              ['kms:Decrypt', 'kms:Encrypt', 'kms:GenerateDataKey'],
-              escrowKey,
-              [escrow, mirror],
-              this.env.region,
-            ),
-          ]),
     ]) {
       role.addToPrincipalPolicy(statement)
     }
     this.#rotator = role
     this.#enrollmentPolicy.reserveReading(role)
     this.#accessTokenPolicy.reserveWriting(role)
-    if (breakGlassRole !== undefined) this.#enrollmentPolicy.reserveWriting(role)
+    if (this.#props.breakGlassRole !== undefined) this.#enrollmentPolicy.reserveWriting(role)
+  }
+
+  /** ARNs of both secrets, the enrollment secret first. */
+  get secrets(): [string, string] {
+    return [this.enrollment.ref, this.accessToken.ref]
+  }
+
+  /** ARNs of both parameters, the escrow first, then the mirror of the consumer secret. */
+  get parameters(): [string, string] {
+    const { id } = this.connection
+    return [parameterArn(this, escrowName(id)), parameterArn(this, mirrorName(id))]
   }
 
   /** Adds to the policy of the consumer secret. */
   addToResourcePolicy(statement: PolicyStatement): AddToResourcePolicyResult {
     this.#accessTokenPolicy.document.addStatements(statement)
     return { statementAdded: true, policyDependable: this.#accessTokenPolicy }
-  }
-
-  #allowKey(key: IKey | undefined, secrets: string[]): PolicyStatement[] {
-    const actions = ['kms:Decrypt', 'kms:GenerateDataKey']
-    return key === undefined ? [] : [allowSecretKey(actions, key, secrets, this.env.region)]
   }
 }

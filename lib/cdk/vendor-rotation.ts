@@ -21,7 +21,7 @@ import type { Vendor } from '../core/vendor.ts'
 import { connectionsPath, functionCode } from './function-code.ts'
 import type { Ledger } from './ledger.ts'
 import { MinuteSchedule } from './minute-schedule.ts'
-import { allow, allowItems } from './permissions.ts'
+import { allow, allowItems, allowParameterKey, allowSecretKey, keyActions } from './permissions.ts'
 import type { RotatedConnection } from './rotated-connection.ts'
 import { VpcAccess } from './vpc-access.ts'
 
@@ -33,6 +33,7 @@ export interface Surroundings {
   readonly deadLetters: IQueue
   /** Folder with one folder of built code per vendor. */
   readonly assets: string
+  readonly encryptionKey?: IKey
   readonly escrowKey?: IKey
   readonly logEncryptionKey?: IKey
   readonly logRetention?: RetentionDays
@@ -82,6 +83,7 @@ export class VendorRotation extends Construct {
     )
     role.addToPolicy(allow(['sqs:SendMessage'], deadLetters.queueArn))
     for (const connection of connections) connection.grantRotate(role)
+    allowKeys(role, connections, surroundings)
     const vpcAccess = network === undefined ? undefined : new VpcAccess(this, 'Vpc', role)
 
     this.function = new LambdaFunction(this, 'Function', {
@@ -138,5 +140,33 @@ export class VendorRotation extends Construct {
       group: surroundings.group,
       deadLetters,
     })
+  }
+}
+
+// So that a statement fits a policy, and few policies hold them all: a role takes ten.
+const connectionsPerStatement = 20
+
+/**
+ * Lets a role use customers' keys for its own secrets and parameters. Without them no statement names a
+ * key: whoever may use a secret or an encrypted parameter of the same account may use AWS's own keys
+ * `aws/secretsmanager` and `aws/ssm` through that service.
+ */
+function allowKeys(
+  role: Role,
+  connections: readonly RotatedConnection[],
+  { encryptionKey, escrowKey }: Surroundings,
+): void {
+  const { region } = role.env
+  for (let first = 0; first < connections.length; first += connectionsPerStatement) {
+    const some = connections.slice(first, first + connectionsPerStatement)
+    if (encryptionKey !== undefined) {
+      const secrets = some.flatMap((connection) => connection.secrets)
+      role.addToPolicy(allowSecretKey(keyActions, encryptionKey, secrets, region))
+    }
+    if (escrowKey !== undefined) {
+      const parameters = some.flatMap((connection) => connection.parameters)
+      const actions = ['kms:Encrypt', ...keyActions]
+      role.addToPolicy(allowParameterKey(actions, escrowKey, parameters, region))
+    }
   }
 }

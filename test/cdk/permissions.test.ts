@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
+import { Key } from 'aws-cdk-lib/aws-kms'
 import { describe, expect, test } from 'vitest'
 import { Deployed } from './deployed.ts'
-import { connections, type Resource, rotatorStack } from './synthesis.ts'
+import { connections, env, type Resource, rotatorStack } from './synthesis.ts'
 import { vpc } from './vpc.ts'
 
 /** What a role may do, as a template says it. */
@@ -25,6 +27,14 @@ function statementsOf(deployed: Deployed, role: string): Statement[] {
     .role(role)
     .policies.flatMap(({ Statement: of }) => of as unknown as readonly Statement[])
 }
+
+const owner = new Stack(undefined, 'Keys', { env })
+const key = (n: number) =>
+  Key.fromKeyArn(
+    owner,
+    `Key${n}`,
+    `arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-4000-8000-00000000000${n}`,
+  )
 
 const deployed = new Deployed(rotatorStack())
 
@@ -86,17 +96,23 @@ test('the code of a function in a network may not use what Lambda needs to put i
   expect(await may({ 'lambda:SourceFunctionArn': inside.arnOf(id) })).toBe(false)
 })
 
-test('the policies of a hundred connections fit the sizes that IAM allows', () => {
+test.each([
+  [100, "AWS's own keys", {}],
+  [50, 'two keys of a customer', { encryptionKey: key(1), escrowKey: key(2) }],
+])('the policies of %d connections under %s fit the sizes that IAM allows', (length, _, props) => {
   const many = rotatorStack({
-    connections: Array.from({ length: 100 }, (_, index) => ({
+    connections: Array.from({ length }, (_each, index) => ({
       id: `mdr-with-a-rather-long-name-of-a-customer-${index}`,
       vendor: 'kaspersky-mdr',
     })),
+    ...props,
   })
   const template = Template.fromStack(many)
   const characters = (policy: Resource) => JSON.stringify(policy.Properties.PolicyDocument).length
   const managed = Object.values(template.findResources('AWS::IAM::ManagedPolicy'))
   expect(managed.length).toBeGreaterThan(0)
   expect(managed.length).toBeLessThanOrEqual(10)
-  expect(managed.map(characters).filter((length) => length > 6144)).toEqual([])
-}, 30_000)
+  expect(managed.map(characters).filter((size) => size > 6144)).toEqual([])
+  // CloudFormation's limit for a stack.
+  expect(Object.keys(template.toJSON().Resources).length).toBeLessThanOrEqual(500)
+})
