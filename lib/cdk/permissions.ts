@@ -1,4 +1,4 @@
-import { Stack } from 'aws-cdk-lib'
+import { ArnFormat, Stack } from 'aws-cdk-lib'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { Construct } from 'constructs'
@@ -27,7 +27,7 @@ export const keyActions = ['kms:Decrypt', 'kms:GenerateDataKey']
 /**
  * Allows a customer's key for some secrets, through Secrets Manager and for nothing else.
  *
- * @param secrets the whole ARNs of the secrets
+ * @param secrets ARNs of the secrets, or patterns of them
  * @param region where the key and the secrets are
  */
 export function allowSecretKey(
@@ -40,10 +40,8 @@ export function allowSecretKey(
     actions,
     resources: [key.keyArn],
     conditions: {
-      StringEquals: {
-        'kms:ViaService': `secretsmanager.${region}.amazonaws.com`,
-        'kms:EncryptionContext:SecretARN': secrets,
-      },
+      StringEquals: { 'kms:ViaService': `secretsmanager.${region}.amazonaws.com` },
+      ArnLike: { 'kms:EncryptionContext:SecretARN': secrets },
     },
   })
 }
@@ -59,11 +57,20 @@ export function allowParameterKey(
     actions,
     resources: [key.keyArn],
     conditions: {
-      StringEquals: {
-        'kms:ViaService': `ssm.${region}.amazonaws.com`,
-        'kms:EncryptionContext:PARAMETER_ARN': parameters,
-      },
+      StringEquals: { 'kms:ViaService': `ssm.${region}.amazonaws.com` },
+      ArnLike: { 'kms:EncryptionContext:PARAMETER_ARN': parameters },
     },
+  })
+}
+
+/** ARN of a secret by its name, or of several by a pattern of it. */
+export function secretArn(scope: Construct, region: string, name: string): string {
+  return Stack.of(scope).formatArn({
+    service: 'secretsmanager',
+    region,
+    resource: 'secret',
+    resourceName: name,
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
   })
 }
 

@@ -1,9 +1,9 @@
-import { Annotations, ArnFormat, Fn, Stack, Token, TokenComparison } from 'aws-cdk-lib'
+import { Annotations, Fn, Stack, Token, TokenComparison } from 'aws-cdk-lib'
 import { type IGrantable, type IPrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { CfnSecret, ReplicaRegion } from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
-import { allowSecretKey } from './permissions.ts'
+import { allowSecretKey, secretArn } from './permissions.ts'
 
 /** A secret in one region, the first or a replica of it. */
 export interface Copy {
@@ -24,7 +24,7 @@ export function copiesOf(
   return [
     { arn: secret.ref, region: own, key },
     ...replicaRegions.map(({ region, encryptionKey }) => ({
-      arn: arnIn(secret, region, resourceName),
+      arn: secretArn(secret, region, resourceName),
       region,
       key: encryptionKey,
     })),
@@ -65,7 +65,7 @@ export function allowDecrypt(
       conditions: {
         StringEquals: { 'kms:ViaService': `secretsmanager.${region}.amazonaws.com` },
         // Six characters that Secrets Manager chooses.
-        ArnLike: { 'kms:EncryptionContext:SecretARN': arnIn(scope, region, `${name}-??????`) },
+        ArnLike: { 'kms:EncryptionContext:SecretARN': secretArn(scope, region, `${name}-??????`) },
       },
     }),
   )
@@ -74,16 +74,6 @@ export function allowDecrypt(
     `token-rotator:key-policy-${region}`,
     `the policy of the imported key in ${region} must let the readers of ${name} use kms:Decrypt through Secrets Manager`,
   )
-}
-
-function arnIn(scope: Construct, region: string, resourceName: string): string {
-  return Stack.of(scope).formatArn({
-    service: 'secretsmanager',
-    region,
-    resource: 'secret',
-    resourceName,
-    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-  })
 }
 
 /** The account in the ARN of a principal that does not tell it otherwise. */

@@ -145,16 +145,14 @@ export class RotatedConnection extends Resource {
    */
   grantEnroll(role: IRole): void {
     const { connection, ledger, encryptionKey } = this.#props
-    const { region } = this.env
-    const [enrollment] = this.secrets
-    const [escrow] = this.parameters
+    const enrollment = this.enrollment.ref
     for (const statement of [
       allow(['secretsmanager:PutSecretValue'], enrollment),
-      allow(['ssm:DeleteParameter'], escrow),
+      allow(['ssm:DeleteParameter'], parameterArn(this, escrowName(connection.id))),
       allowItems(['dynamodb:GetItem', 'dynamodb:PutItem'], ledger.tableArn, connection.vendor),
       ...(encryptionKey === undefined
         ? []
-        : [allowSecretKey(keyActions, encryptionKey, [enrollment], region)]),
+        : [allowSecretKey(keyActions, encryptionKey, [enrollment], this.env.region)]),
     ]) {
       role.addToPrincipalPolicy(statement)
     }
@@ -167,7 +165,9 @@ export class RotatedConnection extends Resource {
    * Customer keys are allowed for many connections at once, by `allowKeys`.
    */
   grantRotate(role: IRole): void {
-    const [escrow, mirror] = this.parameters
+    const { id } = this.connection
+    const escrow = parameterArn(this, escrowName(id))
+    const mirror = parameterArn(this, mirrorName(id))
     for (const statement of [
       // The whole ARN with its random end: a pattern would also match a secret of a longer name.
       allow(['secretsmanager:GetSecretValue', ...writing], this.enrollment.ref),
@@ -181,17 +181,6 @@ export class RotatedConnection extends Resource {
     this.#enrollmentPolicy.reserveReading(role)
     this.#accessTokenPolicy.reserveWriting(role)
     if (this.#props.breakGlassRole !== undefined) this.#enrollmentPolicy.reserveWriting(role)
-  }
-
-  /** ARNs of both secrets, the enrollment secret first. */
-  get secrets(): [string, string] {
-    return [this.enrollment.ref, this.accessToken.ref]
-  }
-
-  /** ARNs of both parameters, the escrow first, then the mirror of the consumer secret. */
-  get parameters(): [string, string] {
-    const { id } = this.connection
-    return [parameterArn(this, escrowName(id)), parameterArn(this, mirrorName(id))]
   }
 
   /** Adds to the policy of the consumer secret. */

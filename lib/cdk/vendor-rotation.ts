@@ -21,7 +21,15 @@ import type { Vendor } from '../core/vendor.ts'
 import { connectionsPath, functionCode } from './function-code.ts'
 import type { Ledger } from './ledger.ts'
 import { MinuteSchedule } from './minute-schedule.ts'
-import { allow, allowItems, allowParameterKey, allowSecretKey, keyActions } from './permissions.ts'
+import {
+  allow,
+  allowItems,
+  allowParameterKey,
+  allowSecretKey,
+  keyActions,
+  parameterArn,
+  secretArn,
+} from './permissions.ts'
 import type { RotatedConnection } from './rotated-connection.ts'
 import { VpcAccess } from './vpc-access.ts'
 
@@ -147,9 +155,9 @@ export class VendorRotation extends Construct {
 const connectionsPerStatement = 20
 
 /**
- * Lets a role use customers' keys for its own secrets and parameters. Without them no statement names a
- * key: whoever may use a secret or an encrypted parameter of the same account may use AWS's own keys
- * `aws/secretsmanager` and `aws/ssm` through that service.
+ * Lets a role use customers' keys for the secrets and parameters of its own connections. Without them no
+ * statement names a key: whoever may use a secret or an encrypted parameter of the same account may use
+ * AWS's own keys `aws/secretsmanager` and `aws/ssm` through that service.
  */
 function allowKeys(
   role: Role,
@@ -158,13 +166,16 @@ function allowKeys(
 ): void {
   const { region } = role.env
   for (let first = 0; first < connections.length; first += connectionsPerStatement) {
-    const some = connections.slice(first, first + connectionsPerStatement)
+    // By name: CDK does not count what a reference will be, and would overfill a policy.
+    const names = connections
+      .slice(first, first + connectionsPerStatement)
+      .map(({ connection }) => `token-rotator/${connection.id}/*`)
     if (encryptionKey !== undefined) {
-      const secrets = some.flatMap((connection) => connection.secrets)
+      const secrets = names.map((name) => secretArn(role, region, name))
       role.addToPolicy(allowSecretKey(keyActions, encryptionKey, secrets, region))
     }
     if (escrowKey !== undefined) {
-      const parameters = some.flatMap((connection) => connection.parameters)
+      const parameters = names.map((name) => parameterArn(role, name))
       const actions = ['kms:Encrypt', ...keyActions]
       role.addToPolicy(allowParameterKey(actions, escrowKey, parameters, region))
     }

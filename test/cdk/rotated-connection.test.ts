@@ -153,10 +153,8 @@ describe('to read a connection', () => {
       Effect: 'Allow',
       Resource: keyArn,
       Condition: {
-        StringEquals: {
-          'kms:ViaService': `secretsmanager.${region}.amazonaws.com`,
-          'kms:EncryptionContext:SecretARN': [of],
-        },
+        StringEquals: { 'kms:ViaService': `secretsmanager.${region}.amazonaws.com` },
+        ArnLike: { 'kms:EncryptionContext:SecretARN': [of] },
       },
     })
     expect(statements).toEqual([
