@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { App, type StackProps } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
-import { RotatorStack } from '../../lib/cdk/rotator-stack.ts'
+import { type Existing, RotatorStack } from '../../lib/cdk/rotator-stack.ts'
 import type { TokenRotatorProps } from '../../lib/cdk/token-rotator-props.ts'
 import { vendors } from '../../lib/vendors/index.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -39,7 +39,9 @@ export function testApp(): App {
 }
 
 /** The stack as the application makes it. */
-export function rotatorStack(props: Partial<TokenRotatorProps> & StackProps = {}): RotatorStack {
+export function rotatorStack(
+  props: Partial<TokenRotatorProps> & Existing & StackProps = {},
+): RotatorStack {
   return new RotatorStack(testApp(), 'TokenRotator', {
     env,
     assets,

@@ -313,6 +313,18 @@ test('with a network given, every function runs in it, but for connections that 
   ])
 })
 
+test('the stack takes a network and a topic that exist by their ids', () => {
+  const alarmTopicArn = 'arn:aws:sns:eu-west-1:111122223333:security'
+  const subnetIds = ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1']
+  const network = { vpcId: 'vpc-0123456789abcdef0', subnetIds }
+  const importing = rotatorStack({ network, alarmTopicArn })
+  Annotations.fromStack(importing).hasNoWarning('*', Match.anyValue())
+  const existing = Template.fromStack(importing)
+  existing.allResourcesProperties('AWS::Lambda::Function', { VpcConfig: { SubnetIds: subnetIds } })
+  existing.allResourcesProperties('AWS::EC2::SecurityGroup', { VpcId: network.vpcId })
+  existing.hasResourceProperties('AWS::CloudWatch::Alarm', { AlarmActions: [alarmTopicArn] })
+})
+
 test('a synthesis without mistakes is without warnings', () => {
   Annotations.fromStack(stack).hasNoWarning('*', Match.anyValue())
   Annotations.fromStack(stack).hasNoError('*', Match.anyValue())
