@@ -136,21 +136,44 @@ describe('an enrollment secret', () => {
   })
 })
 
-describe('an enrollment secret without a break-glass role and without named operators', () => {
-  const open = new Deployed(rotatorStack())
-  const arn = open.arn(
-    'AWS::SecretsManager::Secret',
-    ({ Name }) => Name === 'token-rotator/ftd-hq/enrollment',
-  )
+describe('an enrollment secret without a break-glass role', () => {
+  const plain = rotatorStack()
+  const enroller = new Role(plain, 'Enroller', { assumedBy: new AccountPrincipal(account) })
+  plain.rotator.connection('mdr-prod').grantEnroll(enroller)
+  const open = new Deployed(plain)
+  const may = (who: Principal, action: string, connection: string) =>
+    open.allows(
+      who,
+      `secretsmanager:${action}`,
+      open.arn(
+        'AWS::SecretsManager::Secret',
+        ({ Name }) => Name === `token-rotator/${connection}/enrollment`,
+      ),
+    )
 
   test.each(['administrator', 'root user', 'CloudFormation'] as const)(
-    'is enrolled, but not read, by the %s',
+    'is enrolled, but not read, by the %s, until its operators are named',
     async (who) => {
-      const may = (action: string) => open.allows(principals[who], `secretsmanager:${action}`, arn)
-      expect(await may('PutSecretValue')).toBe(true)
-      expect(await may('GetSecretValue')).toBe(false)
+      const principal = principals[who]
+      expect(await may(principal, 'PutSecretValue', 'ftd-hq')).toBe(true)
+      expect(await may(principal, 'GetSecretValue', 'ftd-hq')).toBe(false)
+      expect(await may(principal, 'PutSecretValue', 'mdr-prod')).toBe(false)
     },
   )
+
+  test('is written by its function before and after its operators are named', async () => {
+    const [id = ''] = open.ids(
+      'AWS::Lambda::Function',
+      ({ Handler }) => Handler === 'kaspersky-mdr.handler',
+    )
+    const rotating = open.roleOf(open.resources[id]?.Properties.Role)
+    const [operating = ''] = open.ids('AWS::IAM::Role').filter((each) => each.startsWith('Enroll'))
+    for (const connection of ['mdr-prod', 'mdr-test']) {
+      expect(await may(rotating, 'PutSecretValue', connection)).toBe(true)
+    }
+    expect(await may(open.role(operating), 'PutSecretValue', 'mdr-prod')).toBe(true)
+    expect(await may(open.role(operating), 'PutSecretValue', 'mdr-test')).toBe(false)
+  })
 })
 
 describe('a consumer secret', () => {

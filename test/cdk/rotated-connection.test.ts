@@ -1,8 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { Stack } from 'aws-cdk-lib'
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions'
 import { AccountPrincipal, ArnPrincipal, Role } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { describe, expect, test, vi } from 'vitest'
+import { enroll, requestRotation } from '../../lib/core/enroll.ts'
+import { mdrWorld } from '../core/world.ts'
 import { env, resourcesOf, rotatorStack } from './synthesis.ts'
 import { vpc } from './vpc.ts'
 
@@ -189,14 +192,39 @@ describe('to read a connection', () => {
   })
 })
 
-test('to enroll a connection is to write what enroll, rotate and status write, and to read no secret', () => {
+test('to enroll a connection is to make the calls of enroll, rotate and status, and to read no secret', async () => {
+  const world = mdrWorld()
+  await world.invoke()
+  const called = new Set<string>()
+  const watched = <T extends object>(port: T, name: string): T =>
+    new Proxy(port, {
+      get(target, key) {
+        called.add(`${name}.${String(key)}`)
+        return Reflect.get(target, key)
+      },
+    })
+  const { secrets, parameters, ledger } = world.ports
+  const ports = {
+    ...world.ports,
+    secrets: watched(secrets, 'secrets'),
+    parameters: watched(parameters, 'parameters'),
+    ledger: watched(ledger, 'ledger'),
+  }
+  const { connection, vendor } = world
+  const run = { connection, vendor, runId: 'person-1', remainingSeconds: () => 60 }
+  await enroll(run, { refreshToken: 'console-token-2' }, randomUUID(), ports)
+  await requestRotation(run, ports)
+
+  const actions: Record<string, string> = {
+    'secrets.put': 'secretsmanager:PutSecretValue',
+    'parameters.remove': 'ssm:DeleteParameter',
+    'ledger.read': 'dynamodb:GetItem',
+    'ledger.write': 'dynamodb:PutItem',
+  }
   const statements: { Action: string | string[] }[] = granted((role, from) =>
     from.rotator.connection('ftd-hq').grantEnroll(role),
   )
-  expect(statements.flatMap(({ Action }) => Action)).toEqual([
-    'secretsmanager:PutSecretValue',
-    'ssm:DeleteParameter',
-    'dynamodb:GetItem',
-    'dynamodb:PutItem',
-  ])
+  expect([...called].map((call) => actions[call]).sort()).toEqual(
+    statements.flatMap(({ Action }) => Action).sort(),
+  )
 })
