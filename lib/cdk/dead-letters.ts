@@ -54,6 +54,10 @@ export class DeadLetters extends Construct {
       // An empty queue that nobody uses reports nothing.
       treatMissingData: TreatMissingData.NOT_BREACHING,
     })
-    if (alarmTopic !== undefined) this.alarm.addAlarmAction(new SnsAction(alarmTopic))
+    if (alarmTopic !== undefined) {
+      const action = new SnsAction(alarmTopic)
+      this.alarm.addAlarmAction(action)
+      this.alarm.addOkAction(action)
+    }
   }
 }

@@ -61,6 +61,12 @@ export interface TokenRotatorProps {
    */
   readonly alarmTopic?: ITopic
   /**
+   * Where a person is told of each incident in words, once.
+   *
+   * @default `alarmTopic`
+   */
+  readonly incidentTopic?: ITopic
+  /**
    * Where people and other systems are told of rotations and incidents.
    *
    * @default the account's default bus

@@ -12,6 +12,7 @@ import { vendors } from '../vendors/index.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { Ledger } from './ledger.ts'
 import { openToLogs } from './log-key.ts'
+import { Observability } from './observability.ts'
 import { type Network, placement } from './placement.ts'
 import { RotatedConnection } from './rotated-connection.ts'
 import type { TokenRotatorProps } from './token-rotator-props.ts'
@@ -93,6 +94,14 @@ export class TokenRotator extends Construct {
       })
     })
 
+    new Observability(this, 'Observability', {
+      ...props,
+      connections: this.connections,
+      functions: Object.fromEntries(this.rotations.map((each) => [each.node.id, each.function])),
+      eventBus: surroundings.eventBus,
+      deadLetterQueue: this.deadLetters.queue,
+    })
+
     for (const [each, grantees] of Object.entries(props.consumers ?? {})) {
       for (const grantee of grantees) this.#find(each, 'consumers').grantRead(grantee)
     }
@@ -132,7 +141,10 @@ export class TokenRotator extends Construct {
   }
 }
 
-const builtAssets = fileURLToPath(new URL('../../dist/assets', import.meta.url))
+// Compiled, this file lies in `dist` itself.
+const builtAssets = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../../dist/assets' : '../../assets', import.meta.url),
+)
 
 /** What no single prop shows. */
 function checkProps(props: TokenRotatorProps, own: string): void {

@@ -21,6 +21,7 @@ import type { Vendor } from '../core/vendor.ts'
 import { connectionsPath, functionCode } from './function-code.ts'
 import type { Ledger } from './ledger.ts'
 import { MinuteSchedule } from './minute-schedule.ts'
+import { NativeRotation } from './native-rotation.ts'
 import {
   allow,
   allowItems,
@@ -86,9 +87,10 @@ export class VendorRotation extends Construct {
     role.addToPolicy(
       allowItems(['dynamodb:GetItem', 'dynamodb:PutItem'], ledger.tableArn, vendor.id),
     )
-    role.addToPolicy(
-      allowItems(['dynamodb:Query'], `${ledger.tableArn}/index/${dueIndex}`, vendor.id),
-    )
+    // What is due by the index, and for the metrics the items themselves.
+    for (const queried of [ledger.tableArn, `${ledger.tableArn}/index/${dueIndex}`]) {
+      role.addToPolicy(allowItems(['dynamodb:Query'], queried, vendor.id))
+    }
     role.addToPolicy(allow(['sqs:SendMessage'], deadLetters.queueArn))
     for (const connection of connections) connection.grantRotate(role)
     allowKeys(role, connections, surroundings)
@@ -142,6 +144,12 @@ export class VendorRotation extends Construct {
       })
     }
 
+    new NativeRotation(this, 'NativeRotation', {
+      function: this.function,
+      consumerSecrets: Object.fromEntries(
+        connections.map(({ connection, accessToken }) => [connection.id, accessToken.ref]),
+      ),
+    })
     new MinuteSchedule(this, 'Schedule', {
       function: this.function,
       description: `Ticks ${vendor.title} once a minute; the ledger knows what is due`,

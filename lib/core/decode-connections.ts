@@ -4,6 +4,7 @@ import {
   ConnectionId,
   type ConnectionProps,
   Network,
+  Readers,
   Renew,
   Tls,
 } from './connection.ts'
@@ -19,6 +20,7 @@ export function connectionSchema(vendor: VendorTable[string]) {
     tls: v.optional(Tls),
     renew: v.optional(Renew),
     network: v.optional(Network),
+    readers: v.optional(Readers),
   })
 }
 
@@ -87,7 +89,7 @@ function decodeConnection(entry: unknown, at: string, vendors: VendorTable): Con
   }
   const decoded = v.safeParse(connectionSchema(vendor), entry)
   if (!decoded.success) throw firstIssue(at, decoded.issues[0], vendor.credentialFields)
-  const { id, vendor: vendorId, tls, renew, network, ...options } = decoded.output
+  const { id, vendor: vendorId, tls, renew, network, readers, ...options } = decoded.output
   return {
     id,
     vendor: vendorId,
@@ -95,6 +97,7 @@ function decodeConnection(entry: unknown, at: string, vendors: VendorTable): Con
     ...(tls === undefined ? {} : { tls }),
     ...(renew === undefined ? {} : { renew }),
     ...(network === undefined ? {} : { network }),
+    ...(readers === undefined ? {} : { readers }),
   }
 }
 

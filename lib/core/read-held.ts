@@ -165,7 +165,7 @@ async function only(
  * rolled back, and with it the record of what was sent. The held refresh token then counts as sent
  * and in doubt, unless an unpromoted successor shows that it was not yet touched.
  */
-export async function noticeLostLedger(found: Found, { ledger, ports }: Context): Promise<Found> {
+export async function noticeLostLedger(found: Found, { ledger }: Context): Promise<Found> {
   const { current, newest } = found
   const fence = Math.max(
     current.fence ?? 0,
@@ -175,8 +175,8 @@ export async function noticeLostLedger(found: Found, { ledger, ports }: Context)
   const { refreshToken } = current.tokens
   const doubtful = newest.in === 'current' && refreshToken !== undefined
   const token = doubtful ? fingerprint(ledger.item.connection, refreshToken) : undefined
-  await ledger.commit((item) =>
-    distrusted(item, { versionId: current.versionId, fence, token }, ports.clock.now()),
-  )
+  const { versionId } = current
+  // A run that took its lease from the lost item may still be waiting for its answer, as long as this one could.
+  await ledger.commit((item) => distrusted(item, { versionId, fence, token }, ledger.deadline))
   return found
 }

@@ -4,7 +4,7 @@ import { type Enrollment, enrollmentSecretId, type Issued } from './documents.ts
 import { ConfigError, LeaseHeldError, TokenAtRiskError } from './errors.ts'
 import { grant } from './grant.ts'
 import { openLedger } from './lease.ts'
-import { doubtMoved, isHandedBack, type LedgerItem, settled } from './ledger.ts'
+import { doubtMoved, isAsked, isHandedBack, type LedgerItem, settled } from './ledger.ts'
 import { persist, untilRunEnds } from './persist.ts'
 import { type Held, type Publication, verifyAndPublish } from './publish.ts'
 import { escrowName, type Found, noticeLostLedger, readHeld } from './read-held.ts'
@@ -83,7 +83,7 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
     const decision = decide({
       ...situation,
       connection,
-      forced: ledger.item.requested ?? false,
+      forced: isAsked(ledger.item, held),
       canIntrospect: canIntrospect && client.introspect !== undefined,
       timings: ports.timings,
       idleSeconds: vendor.idleSeconds,

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { VendorUrl } from '../core/connection.ts'
+import { oncePerConnection, VendorUrl } from '../core/connection.ts'
 import { ConfigError, GrantRefusedError, ResponseError, VerifyFailedError } from '../core/errors.ts'
 import { later } from '../core/renewal.ts'
 import type { HeldTokens, HttpAnswer, TokenSet, Vendor } from '../core/vendor.ts'
@@ -25,6 +25,9 @@ const Options = v.strictObject({
   /** Root of the service; its one public host by default. */
   url: v.optional(VendorUrl, 'https://mdr.kaspersky.com'),
 })
+const optionsOf = oncePerConnection(({ options }) => v.parse(Options, options))
+
+const Enrolled = v.object({ clientId: v.optional(ClientId) })
 
 const Half = v.object({ refresh_token: WireToken })
 const Answer = v.object({ access_token: WireToken, ...Half.entries })
@@ -53,12 +56,12 @@ export const kasperskyMdr: Vendor = {
     'choose the API connection in state "Pending activation", or add one',
     'press Refresh beside the JWT token; copy the client id and the refresh token (valid 24 hours, usable once)',
   ],
-  url: (connection) => new URL(v.parse(Options, connection.options).url).origin,
+  url: (connection) => new URL(optionsOf(connection).url).origin,
   accessLifetimeSeconds: () => accessSeconds,
 
   connect(connection, credential, http) {
-    const { clientId: configured, url } = v.parse(Options, connection.options)
-    const enrolled = v.safeParse(v.object({ clientId: v.optional(ClientId) }), credential)
+    const { clientId: configured, url } = optionsOf(connection)
+    const enrolled = v.safeParse(Enrolled, credential)
     if (!enrolled.success) throw new ConfigError('clientId', 'has the wrong shape; allowed is text')
     const clientId = configured ?? enrolled.output.clientId
     if (clientId === undefined) {

@@ -133,12 +133,33 @@ export class Deployed {
           return this.resolve(PolicyDocument) as Document
         }
       }
-      if (Type === 'AWS::Lambda::Permission') throw new Error('not evaluated: a permission')
+      if (Type === 'AWS::Lambda::Permission' && this.resolve(Properties.FunctionName) === arn) {
+        return this.#permission(Properties)
+      }
     }
     if (!arn.startsWith('arn:aws:kms:')) return undefined
     const [key] = this.ids('AWS::KMS::Key').filter((id) => this.arnOf(id) === arn)
     if (key === undefined) return defaultKeyPolicy
     return this.resolve(this.resources[key]?.Properties.KeyPolicy) as Document
+  }
+
+  /** The policy that Lambda makes of a permission; a function of these stacks has one at most. */
+  #permission({ Action, Principal, SourceAccount, SourceArn }: Resource['Properties']): Document {
+    return {
+      Version: '2012-10-17',
+      Statement: [
+        {
+          Effect: 'Allow',
+          Principal: { Service: Principal },
+          Action,
+          Resource: '*',
+          Condition: {
+            StringEquals: { 'aws:SourceAccount': SourceAccount },
+            ArnLike: { 'aws:SourceArn': this.resolve(SourceArn) },
+          },
+        },
+      ],
+    }
   }
 
   /** A template's value as the deployed stack would have it. */

@@ -96,7 +96,7 @@ test('the code of a function in a network may not use what Lambda needs to put i
 })
 
 test.each([
-  [100, "AWS's own keys", {}],
+  [90, "AWS's own keys", {}],
   [50, 'two keys of a customer', { encryptionKey: key(1), escrowKey: key(2) }],
 ])('the policies of %d connections under %s fit the sizes that IAM allows', (length, _, props) => {
   const many = rotatorStack({

@@ -6,6 +6,7 @@ import { control } from './control.ts'
 import { memory, openDataFolder } from './data-folder.ts'
 import { createDynamo } from './dynamodb.ts'
 import { type ArmedFault, createFaults, errorOf, type Fault } from './faults.ts'
+import type { RotationFunction } from './rotation-runner.ts'
 import type { Lag } from './secret-store.ts'
 import type { VersionLimits } from './secret-versions.ts'
 import { createServices, type Service } from './services.ts'
@@ -15,6 +16,7 @@ import { drawUuid, realSurroundings, type Surroundings } from './surroundings.ts
 import { type Answer, errorAnswer, jsonAnswer, readBody, readJsonBody, send } from './wire.ts'
 
 export type { Fault } from './faults.ts'
+export type { RotationEvent, RotationFunction } from './rotation-runner.ts'
 export type { StoredEvent } from './state.ts'
 
 /** The port that other local AWS endpoints use, so that what is set up for them finds this one. */
@@ -31,6 +33,8 @@ export interface AwsEndpointOptions extends Partial<Surroundings> {
   readonly versionWindowSeconds?: number
   /** How far GetSecretValue lags behind writes, as it may at AWS. @default 0 */
   readonly consistencyLagMs?: number
+  /** Pause before a rotation that has failed is tried again. @default 1000 */
+  readonly rotationRetryMs?: number
 }
 
 export interface AwsEndpoint {
@@ -42,6 +46,10 @@ export interface AwsEndpoint {
   clearFaults(): void
   /** How often each operation was called, struck calls included. */
   calls(): Readonly<Record<string, number>>
+  /** Makes a function known under an ARN, so that RotateSecret may name it and invoke it. */
+  provideFunction(lambdaArn: string, invoke: RotationFunction): void
+  /** Resolves when no rotation is under way. */
+  rotationsSettled(): Promise<void>
   close(): Promise<void>
 }
 
@@ -63,7 +71,13 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
   }
   const lagMs = options.consistencyLagMs ?? 0
   const durable = folder.durable(() => services.state())
-  const services = createServices(folder.stored, limits, surroundings, durable.changed)
+  const services = createServices(
+    folder.stored,
+    limits,
+    options.rotationRetryMs ?? 1000,
+    surroundings,
+    durable.changed,
+  )
   const dynamo = createDynamo(folder.tables)
   const faults = createFaults()
   const calls: Record<string, number> = {}
@@ -166,6 +180,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
   let closed: Promise<void> | undefined
   async function close(): Promise<void> {
     closing.abort()
+    services.rotations.stop()
     // Its callback comes after DynamoDB's files are closed, too.
     const stopped = new Promise<void>((resolve, reject) => {
       server.close((error) => (error === undefined || error === null ? resolve() : reject(error)))
@@ -189,6 +204,8 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     inject: faults.inject,
     clearFaults: faults.clear,
     calls: () => ({ ...calls }),
+    provideFunction: services.rotations.provide,
+    rotationsSettled: services.rotations.settled,
     close() {
       closed ??= close()
       return closed

@@ -3,7 +3,9 @@ import { createEventLog, type EventLog } from './event-log.ts'
 import type { InternalErrorName } from './faults.ts'
 import type { Operation } from './operation.ts'
 import { createParameterStore } from './parameter-store.ts'
+import { createRotationRunner, type RotationRunner } from './rotation-runner.ts'
 import { secretRecords } from './secret-records.ts'
+import { secretRotation } from './secret-rotation.ts'
 import { createSecretStore } from './secret-store.ts'
 import { secretValues } from './secret-values.ts'
 import type { VersionLimits } from './secret-versions.ts'
@@ -21,17 +23,20 @@ export interface Services {
   /** By the part of X-Amz-Target that stands before the dot. */
   readonly byTarget: Readonly<Record<string, Service>>
   readonly events: EventLog
+  readonly rotations: RotationRunner
   /** Everything that they hold, as it is to be saved. */
   readonly state: () => StateDocument
 }
 
 /**
  * @param stored state to go on from
+ * @param rotationRetryMs pause before a rotation is tried again
  * @param changed told after every change
  */
 export function createServices(
   stored: StateDocument,
   limits: VersionLimits,
+  rotationRetryMs: number,
   surroundings: Surroundings,
   changed: () => void,
 ): Services {
@@ -39,10 +44,15 @@ export function createServices(
   const store = createSecretStore(stored.secrets, surroundings, events, changed)
   const parameters = createParameterStore(stored.parameters, surroundings, changed)
   const secrets = { store, limits, surroundings }
+  const rotations = createRotationRunner(store, surroundings, rotationRetryMs)
   return {
     byTarget: {
       secretsmanager: {
-        operations: { ...secretValues(secrets), ...secretRecords(secrets) },
+        operations: {
+          ...secretValues(secrets),
+          ...secretRecords(secrets),
+          ...secretRotation(secrets, rotations),
+        },
         internalError: 'InternalServiceError',
         messageMember: 'Message',
       },
@@ -58,6 +68,7 @@ export function createServices(
       },
     },
     events,
+    rotations,
     state: () => ({
       schema: 1,
       secrets: [...store.all()],
