@@ -6,12 +6,16 @@ import { isRotatorError } from '../lib/core/errors.ts'
 import { vendors } from '../lib/vendors/index.ts'
 
 const app = new App()
-const path = String(app.node.tryGetContext('connections') ?? 'connections.json')
+const context = (name: string): string | undefined => app.node.tryGetContext(name)
+const path = context('connections') ?? 'connections.json'
+const [vpcId, subnetIds, alarmTopicArn] = ['vpcId', 'subnetIds', 'alarmTopicArn'].map(context)
 
 try {
   new RotatorStack(app, 'TokenRotator', {
     description: 'Rotates the tokens of security products',
     connections: readConnections(path, vendors).map(encodeConnection),
+    ...(vpcId === undefined ? {} : { network: { vpcId, subnetIds: subnetIds?.split(',') ?? [] } }),
+    ...(alarmTopicArn === undefined ? {} : { alarmTopicArn }),
   })
 } catch (error) {
   if (!isRotatorError(error)) throw error

@@ -15,6 +15,8 @@ const common: Readonly<Record<string, string>> = {
   readers:
     'Who reads the access token, by whatever name people know them: named to whoever is told of an incident.',
   renew: 'When to renew, beside what expiry demands. May shorten, never lengthen.',
+  network:
+    'vpc for a device on site, internet for a public address; by default vpc where the construct has one.',
 }
 
 /** The JSON Schema of `connections.json`, from the schemas that decode it and the comments in them. */

@@ -10,8 +10,9 @@ const readme = readFileSync('README.md', 'utf8')
 const scripts = (
   JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> }
 ).scripts
-const blocks = (language: string) =>
-  [...readme.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(
+const construct = readFileSync('docs/construct.md', 'utf8')
+const blocks = (language: string, page = readme) =>
+  [...page.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(
     ([, code]) => code ?? '',
   )
 
@@ -64,11 +65,21 @@ describe('the README', () => {
     expect(decodeConnections(shown, vendors)).toHaveLength(3)
   })
 
-  test('shows code that type-checks', async () => {
+  test('leads to a page that names every prop of the construct', () => {
+    expect(readme).toContain('(docs/construct.md)')
+    const source = readFileSync('lib/cdk/token-rotator-props.ts', 'utf8')
+    const props = [...source.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, name]) => name ?? '')
+    expect(props.length).toBeGreaterThan(10)
+    const rows = construct.split('\n').filter((line) => line.startsWith('| `'))
+    for (const name of props) expect(rows.join('\n')).toContain(`\`${name}\``)
+  })
+
+  test('shows code that type-checks, as does that page', async () => {
     const folder = await mkdtemp('.readme-')
     try {
-      const snippets = blocks('ts').map((code) => code.replaceAll("'./lib/", "'../lib/"))
-      expect(snippets.length).toBeGreaterThan(0)
+      const shown = [...blocks('ts'), ...blocks('ts', construct)]
+      const snippets = shown.map((code) => code.replaceAll("'./lib/", "'../lib/"))
+      expect(snippets.length).toBeGreaterThan(1)
       await Promise.all(snippets.map((code, n) => writeFile(join(folder, `snippet-${n}.ts`), code)))
       await writeFile(
         join(folder, 'tsconfig.json'),

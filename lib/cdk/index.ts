@@ -2,4 +2,5 @@
 export type { ConnectionProps } from '../core/connection.ts'
 export { ConfigError } from '../core/errors.ts'
 export { RotatorStack } from './rotator-stack.ts'
-export { TokenRotator, type TokenRotatorProps } from './token-rotator.ts'
+export { TokenRotator } from './token-rotator.ts'
+export type { TokenRotatorProps } from './token-rotator-props.ts'

@@ -1,87 +1,53 @@
 import { fileURLToPath } from 'node:url'
-import { Annotations, RemovalPolicy } from 'aws-cdk-lib'
-import {
-  AttributeType,
-  BillingMode,
-  ProjectionType,
-  Table,
-  TableEncryption,
-} from 'aws-cdk-lib/aws-dynamodb'
-import type { IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2'
-import { EventBus, type IEventBus } from 'aws-cdk-lib/aws-events'
-import type { IFunction } from 'aws-cdk-lib/aws-lambda'
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
-import type { ITopic } from 'aws-cdk-lib/aws-sns'
-import { Construct } from 'constructs'
+import { Annotations, RemovalPolicy, Stack } from 'aws-cdk-lib'
+import { EventBus } from 'aws-cdk-lib/aws-events'
+import { ScheduleGroup } from 'aws-cdk-lib/aws-scheduler'
+import { Construct, type IConstruct } from 'constructs'
 import { checkCadence } from '../core/cadence.ts'
-import type { Connection, ConnectionProps } from '../core/connection.ts'
+import type { Connection } from '../core/connection.ts'
 import { decodeConnections } from '../core/decode-connections.ts'
-import { dueIndex, ledgerTableName } from '../core/documents.ts'
 import { ConfigError } from '../core/errors.ts'
 import type { Vendor } from '../core/vendor.ts'
 import { vendors } from '../vendors/index.ts'
-import { ConnectionSecrets } from './connection-secrets.ts'
+import { DeadLetters } from './dead-letters.ts'
+import { Ledger } from './ledger.ts'
+import { openToLogs } from './log-key.ts'
 import { Observability } from './observability.ts'
-import { VendorRotation } from './vendor-rotation.ts'
-
-export interface TokenRotatorProps {
-  /** What is rotated: the objects of `connections.json`, without any credential. */
-  readonly connections: readonly ConnectionProps[]
-  /**
-   * Network to reach the vendors from, e.g. one with a route to devices on site. It must also reach
-   * Secrets Manager, DynamoDB, Systems Manager and EventBridge.
-   *
-   * @default functions run outside any VPC and reach public addresses only
-   */
-  readonly vpc?: IVpc
-  /** @default private subnets of `vpc` */
-  readonly vpcSubnets?: SubnetSelection
-  /**
-   * Where people and other systems are told.
-   *
-   * @default the account's default bus
-   */
-  readonly eventBus?: IEventBus
-  /**
-   * Where alarms are sent.
-   *
-   * @default alarms are raised, and nobody is told
-   */
-  readonly alarmTopic?: ITopic
-  /**
-   * Where a person is told of each incident in words, once.
-   *
-   * @default `alarmTopic`
-   */
-  readonly incidentTopic?: ITopic
-  /**
-   * Folder of the built functions.
-   *
-   * @default what `npm run build` has made
-   */
-  readonly assets?: string
-}
+import { type Network, placement } from './placement.ts'
+import { RotatedConnection } from './rotated-connection.ts'
+import type { TokenRotatorProps } from './token-rotator-props.ts'
+import { type Surroundings, VendorRotation } from './vendor-rotation.ts'
 
 /**
  * Keeps the tokens of security products fresh: two secrets per connection, one ledger, and for each
- * vendor in use a function that is invoked once a minute.
+ * vendor in use a function that is invoked once a minute; two of them where some of its connections are
+ * reached from the VPC and others are not.
  *
  * @example
- * const rotator = new TokenRotator(this, 'TokenRotator', {
+ * const rotator = new TokenRotator(this, 'Rotator', {
  *   connections: [{ id: 'mdr-prod', vendor: 'kaspersky-mdr' }],
  * })
- * rotator.accessToken('mdr-prod').grantRead(workload)
+ * rotator.connection('mdr-prod').grantRead(workload)
  */
 export class TokenRotator extends Construct {
-  /** Leases, due times and history of every connection. Holds no secret. */
-  readonly ledger: Table
+  readonly ledger: Ledger
   /** What is configured, decoded. */
   readonly connections: readonly Connection[]
-  readonly #secrets = new Map<string, ConnectionSecrets>()
+  /** The functions, one for each vendor and network in use. */
+  readonly rotations: readonly VendorRotation[]
+  readonly deadLetters: DeadLetters
+  readonly #connections: ReadonlyMap<string, RotatedConnection>
 
   /** @throws {ConfigError} a mistake in the configuration, with the field, what was found and what is allowed */
   constructor(scope: Construct, id: string, props: TokenRotatorProps) {
     super(scope, id)
+    const isOther = (node: IConstruct) => node instanceof TokenRotator && node !== this
+    if (Stack.of(this).node.findAll().some(isOther)) {
+      throw new ConfigError(
+        'TokenRotator',
+        'found two; allowed is one in an account and region, with all its connections: the names of ledger and secrets are fixed',
+      )
+    }
     this.connections = decodeConnections(props.connections, vendors)
     for (const [index, connection] of this.connections.entries()) {
       const warning = checkCadence(connection, vendorOf(connection), `connections[${index}]`)
@@ -89,75 +55,89 @@ export class TokenRotator extends Construct {
         Annotations.of(this).addWarningV2(`token-rotator:cadence-${connection.id}`, warning)
       }
     }
+    const groups = this.#groups(props)
+    checkProps(props, Stack.of(this).region)
 
-    this.ledger = new Table(this, 'Ledger', {
-      tableName: ledgerTableName,
-      partitionKey: { name: 'vendor', type: AttributeType.STRING },
-      sortKey: { name: 'connection', type: AttributeType.STRING },
-      billingMode: BillingMode.PAY_PER_REQUEST,
-      encryption: TableEncryption.AWS_MANAGED,
-      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
-      deletionProtection: true,
-      removalPolicy: RemovalPolicy.RETAIN,
-    })
-    this.ledger.addLocalSecondaryIndex({
-      indexName: dueIndex,
-      sortKey: { name: 'dueAt', type: AttributeType.STRING },
-      projectionType: ProjectionType.KEYS_ONLY,
-    })
-
+    this.ledger = new Ledger(this, 'Ledger')
     // Apart from the vendors' constructs, so that a connection keeps its secrets whatever becomes of those.
-    const secrets = new Construct(this, 'Connections')
-    for (const connection of this.connections) {
-      this.#secrets.set(connection.id, new ConnectionSecrets(secrets, connection))
-    }
+    const scopeOfConnections = new Construct(this, 'Connections')
+    this.#connections = new Map(
+      this.connections.map((connection) => [
+        connection.id,
+        new RotatedConnection(scopeOfConnections, {
+          ...props,
+          connection,
+          ledger: this.ledger,
+        }),
+      ]),
+    )
+    this.deadLetters = new DeadLetters(this, 'DeadLetters', props)
+    if (props.logEncryptionKey !== undefined) openToLogs(props.logEncryptionKey, Stack.of(this))
 
-    const eventBus = props.eventBus ?? EventBus.fromEventBusName(this, 'EventBus', 'default')
-    const { vpc, vpcSubnets, assets = builtAssets } = props
-    const functions: Record<string, IFunction> = {}
-    for (const vendor of new Set(this.connections.map(vendorOf))) {
-      const rotation = new VendorRotation(this, {
-        vendor,
-        connections: this.connections
-          .filter((connection) => connection.vendor === vendor.id)
-          .map((connection) => ({ connection, secrets: this.#secretsOf(connection.id) })),
-        ledger: this.ledger,
-        eventBus,
-        assets,
-        ...(vpc === undefined ? {} : { vpc }),
-        ...(vpcSubnets === undefined ? {} : { vpcSubnets }),
-      })
-      functions[rotation.node.id] = rotation.function
+    const surroundings: Surroundings = {
+      assets: builtAssets,
+      ...props,
+      ledger: this.ledger,
+      eventBus: props.eventBus ?? EventBus.fromEventBusName(this, 'EventBus', 'default'),
+      group: new ScheduleGroup(this, 'Schedules', { removalPolicy: RemovalPolicy.DESTROY }),
+      deadLetters: this.deadLetters.queue,
     }
+    this.rotations = groups.map(({ vendor, network, ids }) => {
+      const { vpc, vpcSubnets } = props
+      return new VendorRotation(this, network === 'vpc' ? `${vendor.id}-vpc` : vendor.id, {
+        vendor,
+        connections: ids.map((each) => this.connection(each)),
+        surroundings,
+        ...(network === 'vpc' && vpc !== undefined
+          ? { network: { vpc, ...(vpcSubnets === undefined ? {} : { vpcSubnets }) } }
+          : {}),
+      })
+    })
+
     new Observability(this, 'Observability', {
       ...props,
       connections: this.connections,
-      functions,
-      eventBus,
+      functions: Object.fromEntries(this.rotations.map((each) => [each.node.id, each.function])),
+      eventBus: surroundings.eventBus,
+      deadLetterQueue: this.deadLetters.queue,
     })
+
+    for (const [each, grantees] of Object.entries(props.consumers ?? {})) {
+      for (const grantee of grantees) this.#find(each, 'consumers').grantRead(grantee)
+    }
   }
 
   /**
-   * The secret that workloads of a connection read.
+   * A connection, to be granted to those who read its token or enroll its credential.
    *
    * @throws {ConfigError} no such connection
    */
-  accessToken(connection: string): ISecret {
-    const secrets = this.#secretsOf(connection)
-    const id = 'Readable'
-    return (
-      (secrets.node.tryFindChild(id) as ISecret | undefined) ??
-      Secret.fromSecretCompleteArn(secrets, id, secrets.accessToken.ref)
+  connection(id: string): RotatedConnection {
+    return this.#find(id, 'connection')
+  }
+
+  #find(id: string, field: string): RotatedConnection {
+    const found = this.#connections.get(id)
+    if (found !== undefined) return found
+    throw new ConfigError(
+      field,
+      `found '${id}'; allowed are ${[...this.#connections.keys()].join(', ')}`,
     )
   }
 
-  #secretsOf(connection: string): ConnectionSecrets {
-    const found = this.#secrets.get(connection)
-    if (found !== undefined) return found
-    throw new ConfigError(
-      'connection',
-      `found '${connection}'; allowed are ${[...this.#secrets.keys()].join(', ')}`,
-    )
+  /** What shares a function: the connections of one vendor that are reached from one network. */
+  #groups({ vpc }: TokenRotatorProps) {
+    const groups = new Map<string, { vendor: Vendor; network: Network; ids: string[] }>()
+    for (const [index, connection] of this.connections.entries()) {
+      const vendor = vendorOf(connection)
+      const at = `connections[${index}]`
+      const network = placement(connection, vendor, { at, hasVpc: vpc !== undefined })
+      const key = `${vendor.id} ${network}`
+      const group = groups.get(key) ?? { vendor, network, ids: [] }
+      group.ids.push(connection.id)
+      groups.set(key, group)
+    }
+    return [...groups.values()]
   }
 }
 
@@ -165,6 +145,25 @@ export class TokenRotator extends Construct {
 const builtAssets = fileURLToPath(
   new URL(import.meta.url.endsWith('.ts') ? '../../dist/assets' : '../../assets', import.meta.url),
 )
+
+/** What no single prop shows. */
+function checkProps(props: TokenRotatorProps, own: string): void {
+  const { replicaRegions = [], encryptionKey, escrowKey } = props
+  const regions = replicaRegions.map(({ region }) => region)
+  const wrong = regions.find((region, index) => region === own || regions.indexOf(region) < index)
+  if (wrong !== undefined) {
+    throw new ConfigError(
+      'replicaRegions',
+      `found ${wrong}${wrong === own ? ', where the secrets themselves are' : ' twice'}; allowed are other regions, each once`,
+    )
+  }
+  if (escrowKey !== undefined && escrowKey.keyArn === encryptionKey?.keyArn) {
+    throw new ConfigError(
+      'escrowKey',
+      'found the key of the secrets; allowed is another: the escrow is for the day on which that one fails',
+    )
+  }
+}
 
 function vendorOf({ vendor }: Connection): Vendor {
   // Decoding has refused every vendor that is not in the table.

@@ -1,72 +1,106 @@
-import { cpSync, existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Duration, Names, RemovalPolicy, Stack, Stage } from 'aws-cdk-lib'
-import type { Table } from 'aws-cdk-lib/aws-dynamodb'
+import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
 import type { IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2'
 import type { IEventBus } from 'aws-cdk-lib/aws-events'
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
-import { Architecture, Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda'
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
+import {
+  Architecture,
+  Function as LambdaFunction,
+  LoggingFormat,
+  Runtime,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda'
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
-import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler'
-import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets'
+import type { IScheduleGroup } from 'aws-cdk-lib/aws-scheduler'
+import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import type { Connection } from '../core/connection.ts'
-import { encodeConnection } from '../core/decode-connections.ts'
 import { dueIndex } from '../core/documents.ts'
-import { ConfigError } from '../core/errors.ts'
-import { mirrorName } from '../core/publish.ts'
-import { escrowName } from '../core/read-held.ts'
 import type { Vendor } from '../core/vendor.ts'
-import type { ConnectionSecrets } from './connection-secrets.ts'
+import { connectionsPath, functionCode } from './function-code.ts'
+import type { Ledger } from './ledger.ts'
+import { MinuteSchedule } from './minute-schedule.ts'
 import { NativeRotation } from './native-rotation.ts'
+import {
+  allow,
+  allowItems,
+  allowParameterKey,
+  allowSecretKey,
+  keyActions,
+  parameterArn,
+  secretArn,
+} from './permissions.ts'
+import type { RotatedConnection } from './rotated-connection.ts'
+import { VpcAccess } from './vpc-access.ts'
 
-/** Where Lambda unpacks an asset. */
-const taskRoot = '/var/task'
+/** What every function has in common. */
+export interface Surroundings {
+  readonly ledger: Ledger
+  readonly eventBus: IEventBus
+  readonly group: IScheduleGroup
+  readonly deadLetters: IQueue
+  /** Folder with one folder of built code per vendor. */
+  readonly assets: string
+  readonly encryptionKey?: IKey
+  readonly escrowKey?: IKey
+  readonly logEncryptionKey?: IKey
+  readonly logRetention?: RetentionDays
+  readonly tracing?: boolean
+}
 
 export interface VendorRotationProps {
   readonly vendor: Vendor
-  /** The vendor's own connections, and no other's. */
-  readonly connections: readonly { connection: Connection; secrets: ConnectionSecrets }[]
-  readonly ledger: Table
-  readonly eventBus: IEventBus
-  /** Folder with one folder of built code per vendor. */
-  readonly assets: string
-  readonly vpc?: IVpc
-  readonly vpcSubnets?: SubnetSelection
+  /** Connections of this vendor, of one network, and no other's. */
+  readonly connections: readonly RotatedConnection[]
+  readonly surroundings: Surroundings
+  /** The network to run in; outside any by default. */
+  readonly network?: { readonly vpc: IVpc; readonly vpcSubnets?: SubnetSelection }
 }
 
 /** One vendor's function, its schedule and what it may touch: its own connections and nothing else. */
 export class VendorRotation extends Construct {
+  readonly vendor: Vendor
+  readonly connections: readonly Connection[]
   readonly function: LambdaFunction
+  readonly logGroup: LogGroup
 
   /** @throws {ConfigError} the functions have not been built */
-  constructor(scope: Construct, props: VendorRotationProps) {
-    const { vendor, connections, ledger, eventBus, vpc, vpcSubnets } = props
-    super(scope, vendor.id)
+  constructor(scope: Construct, id: string, props: VendorRotationProps) {
+    super(scope, id)
+    const { vendor, connections, surroundings, network } = props
+    const { ledger, eventBus, escrowKey, logEncryptionKey, deadLetters } = surroundings
+    this.vendor = vendor
+    this.connections = connections.map(({ connection }) => connection)
 
-    const logGroup = new LogGroup(this, 'Log', {
-      retention: RetentionDays.ONE_MONTH,
+    this.logGroup = new LogGroup(this, 'Log', {
+      retention: surroundings.logRetention ?? RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
+      ...(logEncryptionKey === undefined ? {} : { encryptionKey: logEncryptionKey }),
     })
     const role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
       description: `Rotates the connections of ${vendor.title}, and touches nothing else`,
     })
-    logGroup.grantWrite(role)
+    this.logGroup.grantWrite(role)
     eventBus.grantPutEventsTo(role)
-    for (const statement of [
-      ...ledgerStatements(ledger, vendor),
-      ...connections.flatMap((each) => connectionStatements(Stack.of(this), each)),
-      ...(vpc === undefined ? [] : [networkStatement]),
-    ]) {
-      role.addToPolicy(statement)
+    role.addToPolicy(
+      allowItems(['dynamodb:GetItem', 'dynamodb:PutItem'], ledger.tableArn, vendor.id),
+    )
+    // What is due by the index, and for the metrics the items themselves.
+    for (const queried of [ledger.tableArn, `${ledger.tableArn}/index/${dueIndex}`]) {
+      role.addToPolicy(allowItems(['dynamodb:Query'], queried, vendor.id))
     }
+    role.addToPolicy(allow(['sqs:SendMessage'], deadLetters.queueArn))
+    for (const connection of connections) connection.grantRotate(role)
+    allowKeys(role, connections, surroundings)
+    const vpcAccess = network === undefined ? undefined : new VpcAccess(this, 'Vpc', role)
 
     this.function = new LambdaFunction(this, 'Function', {
       description: `Renews what is due at ${vendor.title}`,
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      code: Code.fromAsset(layOut(this, props)),
+      code: functionCode(this, join(surroundings.assets, vendor.id), this.connections),
       handler: `${vendor.id}.handler`,
       // A grant that spends a refresh token waits for its answer as long as it can.
       timeout: Duration.minutes(5),
@@ -77,117 +111,81 @@ export class VendorRotation extends Construct {
       // run once at a time would let one slow host hold up every other connection for five minutes.
       retryAttempts: 0,
       maxEventAge: Duration.minutes(1),
+      // The role may send already, and CDK's own destination would let it ask for more.
+      onFailure: { bind: () => ({ destination: deadLetters.queueArn }) },
       role,
-      logGroup,
+      logGroup: this.logGroup,
+      loggingFormat: LoggingFormat.JSON,
+      tracing: surroundings.tracing === true ? Tracing.ACTIVE : Tracing.DISABLED,
       environment: {
         TOKEN_ROTATOR_LEDGER_TABLE: ledger.tableName,
-        TOKEN_ROTATOR_CONNECTIONS: `${taskRoot}/connections.json`,
+        TOKEN_ROTATOR_CONNECTIONS: connectionsPath,
         TOKEN_ROTATOR_EVENT_BUS: eventBus.eventBusName,
+        ...(escrowKey === undefined ? {} : { TOKEN_ROTATOR_PARAMETER_KEY: escrowKey.keyArn }),
       },
-      ...(vpc === undefined ? {} : { vpc }),
-      ...(vpcSubnets === undefined ? {} : { vpcSubnets }),
+      ...network,
     })
+    vpcAccess?.denyTo(this.function)
+    Validations.of(this.function).acknowledge({
+      id: 'Serverless-LambdaDLQ',
+      reason:
+        'Its on-failure destination takes the same events to a queue, and says why they failed',
+    })
+    if (surroundings.tracing === true) {
+      Validations.of(role).acknowledge({
+        id: 'AwsSolutions-IAM5[Resource::*]',
+        reason: 'X-Ray knows no resource for PutTraceSegments and PutTelemetryRecords',
+      })
+    } else {
+      Validations.of(this.function).acknowledge({
+        id: 'Serverless-LambdaTracing',
+        reason:
+          'Logs and metrics tell every outcome; a trace of each minute is for who asks for it',
+      })
+    }
 
     new NativeRotation(this, 'NativeRotation', {
       function: this.function,
       consumerSecrets: Object.fromEntries(
-        connections.map(({ connection, secrets }) => [connection.id, secrets.accessToken.ref]),
+        connections.map(({ connection, accessToken }) => [connection.id, accessToken.ref]),
       ),
     })
-
-    new Schedule(this, 'Schedule', {
+    new MinuteSchedule(this, 'Schedule', {
+      function: this.function,
       description: `Ticks ${vendor.title} once a minute; the ledger knows what is due`,
-      schedule: ScheduleExpression.rate(Duration.minutes(1)),
-      target: new LambdaInvoke(this.function, {
-        retryAttempts: 0,
-        maxEventAge: Duration.minutes(1),
-      }),
+      group: surroundings.group,
+      deadLetters,
     })
   }
 }
 
-/** What is deployed: the vendor's built code and its connections, the same bytes for the same input. */
-function layOut(scope: Construct, { vendor, connections, assets }: VendorRotationProps): string {
-  const built = join(assets, vendor.id)
-  if (!existsSync(built)) throw new ConfigError(built, 'has not been built; run npm run build')
-  const folder = join(
-    Stage.of(scope)?.assetOutdir ?? '',
-    `code.${Names.uniqueResourceName(scope, {})}`,
-  )
-  rmSync(folder, { recursive: true, force: true })
-  cpSync(built, folder, { recursive: true })
-  const list = connections.map(({ connection }) => encodeConnection(connection))
-  writeFileSync(join(folder, 'connections.json'), `${JSON.stringify(list, null, 2)}\n`)
-  return folder
-}
-
-function ledgerStatements({ tableArn }: Table, { id }: Vendor): PolicyStatement[] {
-  const conditions = {
-    'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [id] },
-    // "For all values" is also true of no value.
-    Null: { 'dynamodb:LeadingKeys': 'false' },
-  }
-  return [
-    new PolicyStatement({
-      actions: ['dynamodb:GetItem', 'dynamodb:PutItem'],
-      resources: [tableArn],
-      conditions,
-    }),
-    new PolicyStatement({
-      actions: ['dynamodb:Query'],
-      // What is due by the index, and for the metrics the items themselves.
-      resources: [tableArn, `${tableArn}/index/${dueIndex}`],
-      conditions,
-    }),
-  ]
-}
+// So that a statement fits a policy, and few policies hold them all: a role takes ten.
+const connectionsPerStatement = 20
 
 /**
- * What the adapters call, and no more. No statement names a key: whoever may use a secret or an
- * encrypted parameter of the same account may use AWS's own keys `aws/secretsmanager` and `aws/ssm`
- * through that service, by the policies of those keys.
+ * Lets a role use customers' keys for the secrets and parameters of its own connections. Without them no
+ * statement names a key: whoever may use a secret or an encrypted parameter of the same account may use
+ * AWS's own keys `aws/secretsmanager` and `aws/ssm` through that service.
  */
-function connectionStatements(
-  stack: Stack,
-  { connection, secrets }: VendorRotationProps['connections'][number],
-): PolicyStatement[] {
-  const writing = [
-    'secretsmanager:PutSecretValue',
-    'secretsmanager:UpdateSecretVersionStage',
-    'secretsmanager:DescribeSecret',
-  ]
-  const allow = (resource: string, ...actions: string[]) =>
-    new PolicyStatement({ actions, resources: [resource] })
-  const parameter = (name: string) =>
-    stack.formatArn({
-      service: 'ssm',
-      resource: 'parameter',
-      resourceName: name.replace(/^\//, ''),
-    })
-  return [
-    // The whole ARN with its random end: a pattern would also match a secret of a longer name.
-    allow(secrets.enrollment.ref, 'secretsmanager:GetSecretValue', ...writing),
-    // Read by the step of a native rotation that tests a token: not every token is held elsewhere.
-    allow(secrets.accessToken.ref, 'secretsmanager:GetSecretValue', ...writing),
-    allow(
-      parameter(escrowName(connection.id)),
-      'ssm:GetParameter',
-      'ssm:PutParameter',
-      'ssm:DeleteParameter',
-    ),
-    allow(parameter(mirrorName(connection.id)), 'ssm:PutParameter'),
-  ]
+function allowKeys(
+  role: Role,
+  connections: readonly RotatedConnection[],
+  { encryptionKey, escrowKey }: Surroundings,
+): void {
+  const { region } = role.env
+  for (let first = 0; first < connections.length; first += connectionsPerStatement) {
+    // By name: CDK does not count what a reference will be, and would overfill a policy.
+    const names = connections
+      .slice(first, first + connectionsPerStatement)
+      .map(({ connection }) => `token-rotator/${connection.id}/*`)
+    if (encryptionKey !== undefined) {
+      const secrets = names.map((name) => secretArn(role, region, name))
+      role.addToPolicy(allowSecretKey(keyActions, encryptionKey, secrets, region))
+    }
+    if (escrowKey !== undefined) {
+      const parameters = names.map((name) => parameterArn(role, name))
+      const actions = ['kms:Encrypt', ...keyActions]
+      role.addToPolicy(allowParameterKey(actions, escrowKey, parameters, region))
+    }
+  }
 }
-
-/** A function in a VPC makes its network interfaces itself, and EC2 knows no resource for these calls. */
-const networkStatement = new PolicyStatement({
-  actions: [
-    'ec2:AssignPrivateIpAddresses',
-    'ec2:CreateNetworkInterface',
-    'ec2:DeleteNetworkInterface',
-    'ec2:DescribeNetworkInterfaces',
-    'ec2:DescribeSubnets',
-    'ec2:UnassignPrivateIpAddresses',
-  ],
-  resources: ['*'],
-})

@@ -32,7 +32,15 @@ export const VendorOrigin = v.pipe(
 export const Tls = v.strictObject({
   /** PEM text of the certificates to trust instead of the public authorities. */
   ca: v.optional(
-    v.pipe(v.string(), v.includes('-----BEGIN CERTIFICATE-----', 'allowed is PEM text')),
+    v.pipe(
+      v.string(),
+      v.includes('-----BEGIN CERTIFICATE-----', 'allowed is PEM text'),
+      // Bundles of both exist, and a configuration is read by many.
+      v.excludes(
+        'PRIVATE KEY-----',
+        'allowed are certificates alone; a private key is a credential, which is enrolled, never configured',
+      ),
+    ),
   ),
   /**
    * `sha256/<base64>` digests of the server's certificate (DER) or of its public key, any one of
@@ -68,6 +76,9 @@ export const Renew = v.strictObject({
   ),
 })
 
+/** From where a connection's vendor is reached. */
+export const Network = v.picklist(['vpc', 'internet'], 'allowed is vpc or internet')
+
 /** Who reads the consumer secret, by whatever name people know them. A person is told these when readers are concerned. */
 export const Readers = v.array(
   v.pipe(
@@ -93,6 +104,7 @@ export interface Connection {
   readonly options: Readonly<Record<string, unknown>>
   readonly tls?: v.InferOutput<typeof Tls>
   readonly renew?: v.InferOutput<typeof Renew>
+  readonly network?: v.InferOutput<typeof Network>
   readonly readers?: v.InferOutput<typeof Readers>
 }
 
@@ -122,6 +134,8 @@ export interface ConnectionProps {
   readonly tls?: v.InferInput<typeof Tls>
   /** When to renew, beside what expiry demands. */
   readonly renew?: v.InferInput<typeof Renew>
+  /** `vpc`: a device on site; `internet`: a public address. By default `vpc` where the construct has one. */
+  readonly network?: v.InferInput<typeof Network>
   /** Who reads the access token, e.g. `siem-forwarder`: named to whoever is told of an incident. */
   readonly readers?: v.InferInput<typeof Readers>
   /** The vendor's own options. */

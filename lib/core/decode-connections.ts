@@ -3,6 +3,7 @@ import {
   type Connection,
   ConnectionId,
   type ConnectionProps,
+  Network,
   Readers,
   Renew,
   Tls,
@@ -18,6 +19,7 @@ export function connectionSchema(vendor: VendorTable[string]) {
     ...vendor.options.entries,
     tls: v.optional(Tls),
     renew: v.optional(Renew),
+    network: v.optional(Network),
     readers: v.optional(Readers),
   })
 }
@@ -87,13 +89,14 @@ function decodeConnection(entry: unknown, at: string, vendors: VendorTable): Con
   }
   const decoded = v.safeParse(connectionSchema(vendor), entry)
   if (!decoded.success) throw firstIssue(at, decoded.issues[0], vendor.credentialFields)
-  const { id, vendor: vendorId, tls, renew, readers, ...options } = decoded.output
+  const { id, vendor: vendorId, tls, renew, network, readers, ...options } = decoded.output
   return {
     id,
     vendor: vendorId,
     options,
     ...(tls === undefined ? {} : { tls }),
     ...(renew === undefined ? {} : { renew }),
+    ...(network === undefined ? {} : { network }),
     ...(readers === undefined ? {} : { readers }),
   }
 }
@@ -118,6 +121,23 @@ function shown(input: unknown): string {
   return JSON.stringify(href === whole ? input : `${whole}…`)
 }
 
+// Typed by people who do not yet know that credentials are enrolled, whatever their vendor calls its own.
+const usualCredentials = [
+  'accessToken',
+  'apiKey',
+  'clientSecret',
+  'password',
+  'privateKey',
+  'refreshToken',
+  'secret',
+  'token',
+]
+
+function isCredential(key: string, own: readonly string[]): boolean {
+  const plain = (name: string) => name.replace(/[_-]/g, '').toLowerCase()
+  return [...own, ...usualCredentials].some((name) => plain(name) === plain(key))
+}
+
 function firstIssue(
   at: string,
   issue: v.BaseIssue<unknown>,
@@ -126,7 +146,7 @@ function firstIssue(
   const path = v.getDotPath(issue)
   const field = path === null ? at : `${at}.${path}`
   const key = path?.split('.').at(-1) ?? ''
-  if (issue.type === 'strict_object' && secrets.includes(key)) {
+  if (issue.type === 'strict_object' && isCredential(key, secrets)) {
     // The value is not repeated: it may be a real credential typed into the wrong file.
     return new ConfigError(
       field,

@@ -312,7 +312,8 @@ describe('a topic', () => {
     const arn = 'arn:aws:sns:eu-west-1:111122223333:on-call'
     const stack = rotatorStack({ alarmTopic: Topic.fromTopicArn(owner, 'OnCall', arn) })
     const template = Template.fromStack(stack)
-    template.resourceCountIs('AWS::CloudWatch::Alarm', alarms.length)
+    // And that of the queue of dead ticks.
+    template.resourceCountIs('AWS::CloudWatch::Alarm', alarms.length + 1)
     template.allResourcesProperties('AWS::CloudWatch::Alarm', { AlarmActions: [arn] })
     template.hasResourceProperties('AWS::Events::Rule', {
       Targets: [Match.objectLike({ Arn: arn })],

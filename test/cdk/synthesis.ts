@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { App } from 'aws-cdk-lib'
+import { App, type StackProps } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
-import { RotatorStack } from '../../lib/cdk/rotator-stack.ts'
-import type { TokenRotatorProps } from '../../lib/cdk/token-rotator.ts'
+import { type Existing, RotatorStack } from '../../lib/cdk/rotator-stack.ts'
+import type { TokenRotatorProps } from '../../lib/cdk/token-rotator-props.ts'
 import { vendors } from '../../lib/vendors/index.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 
@@ -25,16 +25,25 @@ const { context } = JSON.parse(readFileSync('cdk.json', 'utf8')) as {
   context: Record<string, unknown>
 }
 
-/** The stack as the application makes it, with the same feature flags. */
-export function rotatorStack(props: Partial<TokenRotatorProps> = {}): RotatorStack {
-  const app = new App({
+/** Where every stack of these tests would be deployed. */
+export const env = { account: '111122223333', region: 'eu-west-1' }
+
+/** An application with the feature flags of the shipped one. */
+export function testApp(): App {
+  return new App({
     context,
     outdir: temporaryFolder(),
     // Loading its rules takes seconds; the test that runs cdk synth has them on.
     builtinCloudFormationValidation: false,
   })
-  return new RotatorStack(app, 'TokenRotator', {
-    env: { account: '111122223333', region: 'eu-west-1' },
+}
+
+/** The stack as the application makes it. */
+export function rotatorStack(
+  props: Partial<TokenRotatorProps> & Existing & StackProps = {},
+): RotatorStack {
+  return new RotatorStack(testApp(), 'TokenRotator', {
+    env,
     assets,
     connections,
     ...props,

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Stack, Stage } from 'aws-cdk-lib'
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions'
-import { Vpc } from 'aws-cdk-lib/aws-ec2'
 import { EventBus } from 'aws-cdk-lib/aws-events'
-import { AccountPrincipal, Role } from 'aws-cdk-lib/aws-iam'
+import { Key } from 'aws-cdk-lib/aws-kms'
+import { RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { Topic } from 'aws-cdk-lib/aws-sns'
 import { describe, expect, test } from 'vitest'
 import { readSettings } from '../../lib/aws/environment.ts'
 import { TokenRotator } from '../../lib/cdk/token-rotator.ts'
@@ -12,70 +13,14 @@ import { decodeConnections } from '../../lib/core/decode-connections.ts'
 import { dueIndex as queriedIndex } from '../../lib/core/documents.ts'
 import { defaultTimings } from '../../lib/core/renewal.ts'
 import { vendors } from '../../lib/vendors/index.ts'
-import { assets, connections, resourcesOf, rotatorStack } from './synthesis.ts'
+import { assets, connections, env, resourcesOf, rotatorStack, testApp } from './synthesis.ts'
 import { temporaryFolder } from './temporary-folder.ts'
+import { vpc } from './vpc.ts'
 
 const stack = rotatorStack()
 const template = Template.fromStack(stack)
 const functions = resourcesOf(stack, 'AWS::Lambda::Function')
-
-describe('the secrets', () => {
-  const secrets = Object.values(resourcesOf(stack, 'AWS::SecretsManager::Secret'))
-
-  test('are two for each connection, by the names that the engine uses', () => {
-    expect(secrets.map(({ Properties }) => Properties.Name).sort()).toEqual([
-      'token-rotator/ftd-hq/access-token',
-      'token-rotator/ftd-hq/enrollment',
-      'token-rotator/mdr-prod/access-token',
-      'token-rotator/mdr-prod/enrollment',
-      'token-rotator/mdr-test/access-token',
-      'token-rotator/mdr-test/enrollment',
-    ])
-  })
-
-  test('have no value, neither given nor made up', () => {
-    for (const { Properties } of secrets) {
-      expect(Object.keys(Properties).sort()).toEqual(['Description', 'Name', 'Tags'])
-    }
-  })
-
-  test('outlive the stack, and a replacement', () => {
-    for (const { DeletionPolicy, UpdateReplacePolicy } of secrets) {
-      expect([DeletionPolicy, UpdateReplacePolicy]).toEqual(['Retain', 'Retain'])
-    }
-  })
-
-  test('say by tag whose they are', () => {
-    template.hasResourceProperties('AWS::SecretsManager::Secret', {
-      Name: 'token-rotator/ftd-hq/enrollment',
-      Tags: [
-        { Key: 'token-rotator:connection', Value: 'ftd-hq' },
-        { Key: 'token-rotator:vendor', Value: 'cisco-ftd' },
-      ],
-    })
-  })
-
-  test('stay as they are when a connection is configured otherwise, and when others come and go', () => {
-    const changed = rotatorStack({
-      connections: [
-        { id: 'aa-new', vendor: 'cisco-ftd', url: 'https://192.0.2.77' },
-        {
-          id: 'ftd-hq',
-          vendor: 'cisco-ftd',
-          url: 'https://192.0.2.99',
-          customToken: {},
-          renew: { everySeconds: 900 },
-        },
-      ],
-    })
-    const before = resourcesOf(stack, 'AWS::SecretsManager::Secret')
-    const kept = Object.entries(resourcesOf(changed, 'AWS::SecretsManager::Secret')).filter(
-      ([, { Properties }]) => Properties.Name.includes('ftd-hq'),
-    )
-    expect(kept).toHaveLength(2)
-    for (const [id, resource] of kept) expect(resource).toEqual(before[id])
-  })
-})
+const deadLetters = { 'Fn::GetAtt': [Match.stringLikeRegexp('DeadLettersQueue'), 'Arn'] }
 
 describe('the ledger', () => {
   test('is keyed by vendor and connection, with a local index by due time', () => {
@@ -154,11 +99,51 @@ describe('the functions', () => {
     })
   })
 
-  test('keep their logs for a month', () => {
+  test('keep their logs as JSON for a month, under the key of CloudWatch, and are not traced', () => {
     template.resourceCountIs('AWS::Logs::LogGroup', 2)
-    template.allResourcesProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 })
+    template.allResourcesProperties('AWS::Logs::LogGroup', {
+      RetentionInDays: 30,
+      KmsKeyId: Match.absent(),
+    })
     template.allResourcesProperties('AWS::Lambda::Function', {
-      LoggingConfig: { LogGroup: { Ref: Match.anyValue() } },
+      LoggingConfig: { LogFormat: 'JSON', LogGroup: { Ref: Match.anyValue() } },
+      TracingConfig: Match.absent(),
+    })
+  })
+
+  test('keep their logs as long as is wished, under a key that is given, and are traced if asked for', () => {
+    const app = testApp()
+    const scene = new Stack(app, 'Scene', { env })
+    const logEncryptionKey = new Key(scene, 'Key')
+    const logRetention = RetentionDays.ONE_YEAR
+    const own = { connections, assets, logEncryptionKey, logRetention, tracing: true }
+    new TokenRotator(scene, 'Rotator', own)
+    const wished = Template.fromStack(scene)
+    wished.allResourcesProperties('AWS::Logs::LogGroup', {
+      RetentionInDays: 365,
+      KmsKeyId: { 'Fn::GetAtt': [Match.stringLikeRegexp('^Key'), 'Arn'] },
+    })
+    wished.allResourcesProperties('AWS::Lambda::Function', { TracingConfig: { Mode: 'Active' } })
+    wished.hasResourceProperties('AWS::KMS::Key', {
+      KeyPolicy: {
+        Statement: Match.arrayWith([
+          Match.objectLike({
+            Principal: { Service: 'logs.eu-west-1.amazonaws.com' },
+            Condition: {
+              ArnLike: {
+                'kms:EncryptionContext:aws:logs:arn':
+                  'arn:aws:logs:eu-west-1:111122223333:log-group:*',
+              },
+            },
+          }),
+        ]),
+      },
+    })
+  })
+
+  test('send what they could not finish to the queue of dead ticks', () => {
+    template.allResourcesProperties('AWS::Lambda::EventInvokeConfig', {
+      DestinationConfig: { OnFailure: { Destination: deadLetters } },
     })
   })
 
@@ -215,7 +200,46 @@ test('each function is invoked once a minute and not again if that fails', () =>
     ScheduleExpression: 'rate(1 minute)',
     State: 'ENABLED',
     FlexibleTimeWindow: { Mode: 'OFF' },
-    Target: { RetryPolicy: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 } },
+    GroupName: Match.stringLikeRegexp('Schedules'),
+    Target: {
+      RetryPolicy: { MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 },
+      DeadLetterConfig: { Arn: deadLetters },
+    },
+  })
+})
+
+describe('the queue of dead ticks', () => {
+  test('is encrypted, keeps for two weeks, and refuses who comes without TLS', () => {
+    template.resourceCountIs('AWS::SQS::Queue', 1)
+    template.hasResourceProperties('AWS::SQS::Queue', {
+      SqsManagedSseEnabled: true,
+      MessageRetentionPeriod: 1_209_600,
+    })
+  })
+
+  test('raises an alarm as soon as something lies in it, which is sent to a topic that is given', () => {
+    const alarm = {
+      MetricName: 'ApproximateNumberOfMessagesVisible',
+      Statistic: 'Maximum',
+      Period: 60,
+      EvaluationPeriods: 1,
+      Threshold: 0,
+      ComparisonOperator: 'GreaterThanThreshold',
+      TreatMissingData: 'notBreaching',
+    }
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      ...alarm,
+      AlarmActions: Match.absent(),
+    })
+    const arn = 'arn:aws:sns:eu-west-1:111122223333:security'
+    const alarmTopic = Topic.fromTopicArn(new Stack(undefined, 'Owner', { env }), 'Topic', arn)
+    Template.fromStack(rotatorStack({ alarmTopic })).hasResourceProperties(
+      'AWS::CloudWatch::Alarm',
+      {
+        ...alarm,
+        AlarmActions: [arn],
+      },
+    )
   })
 })
 
@@ -253,29 +277,8 @@ test('another configuration is another asset', () => {
   expect(keys(changed)['cisco-ftd.handler']).toBe(keys(stack)['cisco-ftd.handler'])
 })
 
-test('a workload is granted to read the access token of a connection, and nothing to write', () => {
-  const granting = rotatorStack()
-  const workload = new Role(granting, 'Workload', {
-    assumedBy: new AccountPrincipal('111122223333'),
-  })
-  granting.rotator.accessToken('ftd-hq').grantRead(workload)
-  granting.rotator.accessToken('ftd-hq')
-  Template.fromStack(granting).hasResourceProperties('AWS::IAM::Policy', {
-    PolicyDocument: {
-      Statement: [
-        {
-          Action: ['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue'],
-          Effect: 'Allow',
-          Resource: { Ref: Match.stringLikeRegexp('ftdhqAccessToken') },
-        },
-      ],
-    },
-    Roles: [{ Ref: Match.stringLikeRegexp('^Workload') }],
-  })
-})
-
 test('an unknown connection is not granted, and the known ones are named', () => {
-  expect(() => stack.rotator.accessToken('ftd-hg')).toThrow(
+  expect(() => stack.rotator.connection('ftd-hg')).toThrow(
     "connection: found 'ftd-hg'; allowed are mdr-prod, ftd-hq, mdr-test",
   )
 })
@@ -291,30 +294,35 @@ test('a bus that is given is the one that is told', () => {
   })
 })
 
-test('with a network given, every function runs in it and may make its interfaces', () => {
-  const owner = new Stack(undefined, 'Owner', {
-    env: { account: '111122223333', region: 'eu-west-1' },
-  })
-  const vpc = Vpc.fromVpcAttributes(owner, 'Vpc', {
-    vpcId: 'vpc-0123456789abcdef0',
-    availabilityZones: ['eu-west-1a'],
-    privateSubnetIds: ['subnet-0123456789abcdef0'],
-  })
-  const inside = Template.fromStack(rotatorStack({ vpc }))
-  inside.allResourcesProperties('AWS::Lambda::Function', {
-    VpcConfig: { SubnetIds: ['subnet-0123456789abcdef0'] },
-  })
-  const anywhere = Object.values(inside.findResources('AWS::IAM::Policy')).flatMap(
-    ({ Properties }) =>
-      Properties.PolicyDocument.Statement.filter(
-        ({ Resource }: { Resource: unknown }) => Resource === '*',
+test('with a network given, every function runs in it, but for connections that say otherwise', () => {
+  const inside = Template.fromStack(
+    rotatorStack({
+      vpc: vpc(),
+      connections: connections.map((each) =>
+        each.id === 'mdr-test' ? { ...each, network: 'internet' } : each,
       ),
+    }),
   )
-  expect(anywhere).toHaveLength(2)
-  for (const { Action } of anywhere) {
-    expect(Action).toContain('ec2:CreateNetworkInterface')
-    expect(Action.every((action: string) => action.startsWith('ec2:'))).toBe(true)
-  }
+  const functions = Object.values(inside.findResources('AWS::Lambda::Function'))
+  expect(
+    functions.map(({ Properties }) => [Properties.Handler, Properties.VpcConfig?.SubnetIds]),
+  ).toEqual([
+    ['kaspersky-mdr.handler', ['subnet-0123456789abcdef0']],
+    ['cisco-ftd.handler', ['subnet-0123456789abcdef0']],
+    ['kaspersky-mdr.handler', undefined],
+  ])
+})
+
+test('the stack takes a network and a topic that exist by their ids', () => {
+  const alarmTopicArn = 'arn:aws:sns:eu-west-1:111122223333:security'
+  const subnetIds = ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1']
+  const network = { vpcId: 'vpc-0123456789abcdef0', subnetIds }
+  const importing = rotatorStack({ network, alarmTopicArn })
+  Annotations.fromStack(importing).hasNoWarning('*', Match.anyValue())
+  const existing = Template.fromStack(importing)
+  existing.allResourcesProperties('AWS::Lambda::Function', { VpcConfig: { SubnetIds: subnetIds } })
+  existing.allResourcesProperties('AWS::EC2::SecurityGroup', { VpcId: network.vpcId })
+  existing.hasResourceProperties('AWS::CloudWatch::Alarm', { AlarmActions: [alarmTopicArn] })
 })
 
 test('a synthesis without mistakes is without warnings', () => {
@@ -322,66 +330,11 @@ test('a synthesis without mistakes is without warnings', () => {
   Annotations.fromStack(stack).hasNoError('*', Match.anyValue())
 })
 
-describe('a mistake in the configuration', () => {
-  const mdr = { id: 'mdr-prod', vendor: 'kaspersky-mdr' }
-  const ftd = { id: 'ftd-hq', vendor: 'cisco-ftd', url: 'https://192.0.2.10' }
-
-  test.each([
-    [
-      'an unknown vendor',
-      [mdr, { ...ftd, vendor: 'cisco-asa' }],
-      /^connections\[1\]\.vendor: found 'cisco-asa'; allowed are kaspersky-mdr, cisco-ftd/,
-    ],
-    [
-      'an id that stands twice',
-      [mdr, mdr],
-      /^connections: id 'mdr-prod' stands twice; allowed is one/,
-    ],
-    [
-      'an unknown option',
-      [{ ...ftd, verifyTls: false }],
-      /^connections\[0\]\.verifyTls: is not an option of this vendor/,
-    ],
-    [
-      'an address without TLS',
-      [{ ...ftd, url: 'http://192.0.2.10' }],
-      /^connections\[0\]\.url: found "http:\/\/192\.0\.2\.10"; allowed is an https URL/,
-    ],
-    [
-      'a renewal more often than every ten minutes',
-      [{ ...ftd, renew: { everySeconds: 599 } }],
-      /^connections\[0\]\.renew\.everySeconds: found 599; allowed is 600 or more/,
-    ],
-    [
-      'a renewal that the versions kept do not allow',
-      [mdr, { ...ftd, renew: { everySeconds: 600 } }],
-      /^connections\[1\]\.renew\.everySeconds: found 600; allowed for cisco-ftd is 864 or more: this is 144 versions a day \(86400 \/ 600\)/,
-    ],
-    [
-      'a token too short-lived for its renewals',
-      [{ ...ftd, customToken: { desiredExpiresIn: 900, desiredRefreshExpiresIn: 1800 } }],
-      /^connections\[0\]: found access tokens of 900 s, renewed every 600 s at the earliest; allowed for cisco-ftd is tokens of 1365 s or more/,
-    ],
-  ])('is refused in one line: %s', (_what, mistaken, message) => {
-    const synthesis = () => rotatorStack({ connections: mistaken })
-    expect(synthesis).toThrow(expect.objectContaining({ code: 'ERR_CONFIG' }))
-    expect(synthesis).toThrow(message)
-    expect(synthesis).not.toThrow(/\n/)
-  })
-
-  test('is refused without repeating it where it is a credential', () => {
-    const synthesis = () => rotatorStack({ connections: [{ ...ftd, password: 'canary-4711' }] })
-    expect(synthesis).toThrow(
-      /^connections\[0\]\.password: is a credential; .* run token-rotator enroll$/,
-    )
-    expect(synthesis).not.toThrow(/canary/)
-  })
-})
-
-test('the construct can be used twice in one stack', () => {
-  const twice = rotatorStack({ connections: connections.slice(0, 1) })
-  new TokenRotator(twice, 'Other', { connections: connections.slice(2), assets })
-  Template.fromStack(twice).resourceCountIs('AWS::Lambda::Function', 2)
+test('a second rotator in one stack is refused: both would have one ledger', () => {
+  const one = rotatorStack({ connections: connections.slice(0, 1) })
+  expect(
+    () => new TokenRotator(one, 'Other', { connections: connections.slice(2), assets }),
+  ).toThrow('TokenRotator: found two; allowed is one in an account and region')
 })
 
 function assetFolder(outdir: string, hash: string): string {

@@ -126,6 +126,26 @@ describe('a list of connections', () => {
       'connections[0].password: is a credential; credentials are enrolled, never configured: remove it and run token-rotator enroll',
     ],
     [
+      "a credential as another product's file spells it",
+      [{ ...ftd, client_secret: 'made-up' }],
+      'connections[0].client_secret: is a credential; credentials are enrolled, never configured: remove it and run token-rotator enroll',
+    ],
+    [
+      'a private key among the certificates to trust',
+      [
+        {
+          ...ftd,
+          tls: { ca: '-----BEGIN CERTIFICATE-----\n-----BEGIN EC PRIVATE KEY-----\nmade-up' },
+        },
+      ],
+      'connections[0].tls.ca: found a text of 66 characters; allowed are certificates alone; a private key is a credential',
+    ],
+    [
+      'a network that is none',
+      [{ ...ftd, network: 'on-prem' }],
+      'connections[0].network: found "on-prem"; allowed is vpc or internet',
+    ],
+    [
       'a URL with a path, of which no more than the host is shown',
       [{ ...ftd, url: 'https://192.0.2.10/made-up-token' }],
       'connections[0].url: found "https://192.0.2.10/…"; allowed is an address without a path',
@@ -166,5 +186,9 @@ describe('a list of connections', () => {
     })
     const renew = { everySeconds: 900 }
     expect(decodeConnections([{ ...ftd, renew }], vendors)[0]).toMatchObject({ renew })
+    const onSite = { ...ftd, network: 'vpc' }
+    expect(decodeConnections([onSite], vendors).map(encodeConnection)).toEqual([
+      { ...onSite, apiVersion: 'latest' },
+    ])
   })
 })

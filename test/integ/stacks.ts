@@ -12,7 +12,7 @@ import {
 } from 'aws-cdk-lib/aws-lambda'
 import { buildSync } from 'esbuild'
 import { RotatorStack } from '../../lib/cdk/rotator-stack.ts'
-import type { TokenRotatorProps } from '../../lib/cdk/token-rotator.ts'
+import type { TokenRotatorProps } from '../../lib/cdk/token-rotator-props.ts'
 
 /** Names of the stacks, in the order in which they are deployed. */
 export const stackNames = { vendor: 'TokenRotatorIntegVendor', rotator: 'TokenRotatorInteg' }
@@ -105,7 +105,7 @@ export function rotatorStack(
     roleName: consumerRoleName,
     assumedBy: new AccountRootPrincipal(),
   })
-  stack.rotator.accessToken(connectionId).grantRead(consumer)
+  stack.rotator.connection(connectionId).grantRead(consumer)
   const rotation = stack.rotator.node.findChild('oauth2').node.findChild('Function')
   new CfnOutput(stack, 'Function', { value: (rotation as LambdaFunction).functionName })
   return stack

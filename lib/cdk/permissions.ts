@@ -1,0 +1,84 @@
+import { ArnFormat, Stack } from 'aws-cdk-lib'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
+import type { Construct } from 'constructs'
+
+/** Statements that allow, each for resources that have names; no pattern, and no `*`. */
+export function allow(actions: string[], ...resources: string[]): PolicyStatement {
+  return new PolicyStatement({ actions, resources })
+}
+
+/** Allows some calls on the items of one vendor in the ledger, or in an index of it. */
+export function allowItems(actions: string[], resource: string, vendor: string): PolicyStatement {
+  return new PolicyStatement({
+    actions,
+    resources: [resource],
+    conditions: {
+      'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [vendor] },
+      // "For all values" is also true of no value.
+      Null: { 'dynamodb:LeadingKeys': 'false' },
+    },
+  })
+}
+
+/** What Secrets Manager does with a key to write a value. */
+export const keyActions = ['kms:Decrypt', 'kms:GenerateDataKey']
+
+/**
+ * Allows a customer's key for some secrets, through Secrets Manager and for nothing else.
+ *
+ * @param secrets ARNs of the secrets, or patterns of them
+ * @param region where the key and the secrets are
+ */
+export function allowSecretKey(
+  actions: string[],
+  key: IKey,
+  secrets: string[],
+  region: string,
+): PolicyStatement {
+  return new PolicyStatement({
+    actions,
+    resources: [key.keyArn],
+    conditions: {
+      StringEquals: { 'kms:ViaService': `secretsmanager.${region}.amazonaws.com` },
+      ArnLike: { 'kms:EncryptionContext:SecretARN': secrets },
+    },
+  })
+}
+
+/** The same for parameters, through Parameter Store. */
+export function allowParameterKey(
+  actions: string[],
+  key: IKey,
+  parameters: string[],
+  region: string,
+): PolicyStatement {
+  return new PolicyStatement({
+    actions,
+    resources: [key.keyArn],
+    conditions: {
+      StringEquals: { 'kms:ViaService': `ssm.${region}.amazonaws.com` },
+      ArnLike: { 'kms:EncryptionContext:PARAMETER_ARN': parameters },
+    },
+  })
+}
+
+/** ARN of a secret by its name, or of several by a pattern of it. */
+export function secretArn(scope: Construct, region: string, name: string): string {
+  return Stack.of(scope).formatArn({
+    service: 'secretsmanager',
+    region,
+    resource: 'secret',
+    resourceName: name,
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  })
+}
+
+/** ARN of a parameter, by its name. */
+export function parameterArn(scope: Construct, name: string): string {
+  return Stack.of(scope).formatArn({
+    service: 'ssm',
+    resource: 'parameter',
+    resourceName: name.replace(/^\//, ''),
+  })
+}

@@ -1,0 +1,84 @@
+import { Annotations, Fn, Stack, Token, TokenComparison } from 'aws-cdk-lib'
+import { type IGrantable, type IPrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
+import type { CfnSecret, ReplicaRegion } from 'aws-cdk-lib/aws-secretsmanager'
+import type { Construct } from 'constructs'
+import { allowSecretKey, secretArn } from './permissions.ts'
+
+/** A secret in one region, the first or a replica of it. */
+export interface Copy {
+  readonly arn: string
+  readonly region: string
+  /** Its customer-managed key; AWS's own if absent. */
+  readonly key: IKey | undefined
+}
+
+/** A secret and its replicas, which differ from it by the region in their ARN alone. */
+export function copiesOf(
+  secret: CfnSecret,
+  key: IKey | undefined,
+  replicaRegions: readonly ReplicaRegion[],
+): Copy[] {
+  const own = Stack.of(secret).region
+  const resourceName = Fn.select(6, Fn.split(':', secret.ref))
+  return [
+    { arn: secret.ref, region: own, key },
+    ...replicaRegions.map(({ region, encryptionKey }) => ({
+      arn: secretArn(secret, region, resourceName),
+      region,
+      key: encryptionKey,
+    })),
+  ]
+}
+
+/** The account of a principal, if it is known to be another than that of a stack. */
+export function foreignAccount({ grantPrincipal }: IGrantable, stack: Stack): string | undefined {
+  const account = grantPrincipal.principalAccount ?? accountIn(grantPrincipal)
+  if (account === undefined) return undefined
+  const isForeign = Token.compareStrings(account, stack.account) === TokenComparison.DIFFERENT
+  return isForeign ? account : undefined
+}
+
+/**
+ * Lets a principal decrypt one copy by its key: by the principal's own policy, and by the key's where
+ * that is not ours to change or belongs to another account.
+ *
+ * @param name of the secret, not its ARN: the key may not depend on what depends on the key
+ */
+export function allowDecrypt(
+  scope: Construct,
+  name: string,
+  { arn, region, key }: Copy,
+  grantee: IGrantable,
+): void {
+  if (key === undefined) return
+  const { grantPrincipal } = grantee
+  const { statementAdded } = grantPrincipal.addToPrincipalPolicy(
+    allowSecretKey(['kms:Decrypt'], key, [arn], region),
+  )
+  if (statementAdded && foreignAccount(grantee, Stack.of(scope)) === undefined) return
+  const opened = key.addToResourcePolicy(
+    new PolicyStatement({
+      principals: [grantPrincipal],
+      actions: ['kms:Decrypt'],
+      resources: ['*'],
+      conditions: {
+        StringEquals: { 'kms:ViaService': `secretsmanager.${region}.amazonaws.com` },
+        // Six characters that Secrets Manager chooses.
+        ArnLike: { 'kms:EncryptionContext:SecretARN': secretArn(scope, region, `${name}-??????`) },
+      },
+    }),
+  )
+  if (opened.statementAdded) return
+  Annotations.of(scope).addWarningV2(
+    `token-rotator:key-policy-${region}`,
+    `the policy of the imported key in ${region} must let the readers of ${name} use kms:Decrypt through Secrets Manager`,
+  )
+}
+
+/** The account in the ARN of a principal that does not tell it otherwise. */
+function accountIn({ policyFragment }: IPrincipal): string | undefined {
+  const [arn] = policyFragment.principalJson.AWS ?? []
+  if (typeof arn !== 'string' || Token.isUnresolved(arn)) return undefined
+  return /^\d{12}$/.test(arn) ? arn : arn.split(':')[4]
+}
