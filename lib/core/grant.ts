@@ -1,3 +1,4 @@
+import { askLeave, lookAround } from './announce.ts'
 import type { Decision } from './decide.ts'
 import type { Enrollment } from './documents.ts'
 import { describeError, GrantRefusedError, mayHaveSpent, TransportError } from './errors.ts'
@@ -11,14 +12,19 @@ import {
   withdrawn,
 } from './ledger.ts'
 import { untilDeadline, untilRunEnds } from './persist.ts'
+import type { Ending } from './release.ts'
 import { later, leastSeconds } from './renewal.ts'
 import { type Context, callNow } from './run.ts'
 import type { TokenSet } from './vendor.ts'
 
-/** New tokens, or why the vendor gave none; in the latter case the store is read again before anything else. */
+/**
+ * New tokens; or why the vendor gave none, then the store is read again before anything else; or how the
+ * run ends, as another region gave no leave.
+ */
 export type Granted =
   | { readonly tokens: TokenSet }
   | { readonly error: { readonly code: string; readonly message: string } }
+  | { readonly ending: Ending }
 
 /**
  * Asks the vendor. A grant that spends is announced in the ledger first, sent once, and waits for its
@@ -31,7 +37,10 @@ export async function grant(
   held: Enrollment,
   context: Context,
 ): Promise<Granted> {
-  if (grant.spends === 'nothing') return grantSpendingNothing(grant, held, context)
+  if (grant.spends === 'nothing') {
+    const ending = await lookAround(context)
+    return ending === undefined ? grantSpendingNothing(grant, held, context) : { ending }
+  }
   const { run, ports, ledger } = context
   const { refreshToken } = held.tokens
   if (refreshToken === undefined) throw new TransportError('no refresh token is held', 'no')
@@ -41,6 +50,8 @@ export async function grant(
   const token = fingerprint(run.connection.id, refreshToken)
   const { versionId } = held
   const kind = probe ? 'probe' : 'first'
+  const ending = await askLeave(token, context)
+  if (ending !== undefined) return { ending }
   const at = ports.clock.now()
   requireTime(context)
   const leaseUntil = later(ledger.deadline, ports.timings.leaseGraceSeconds)

@@ -59,6 +59,12 @@ export const ledgerItem: fc.Arbitrary<LedgerItem> = fc.record(
     enrollmentWrites: fc.array(instant),
     consumerWrites: fc.array(instant),
     incidents: count,
+    standing: fc.record({ epoch: count, region: text }),
+    heard: fc.record({ epoch: count, region: text, fence: count, token: text, until: instant }),
+    takingOver: fc.record(
+      { from: text, without: fc.array(text), settled: fc.boolean() },
+      { requiredKeys: ['without', 'settled'] },
+    ),
     incident: fc.record({
       id: text,
       openedAt: instant,
@@ -71,6 +77,8 @@ export const ledgerItem: fc.Arbitrary<LedgerItem> = fc.record(
         'refresh-token-expiring',
         'freshness-at-risk',
         'certificate-expiring',
+        'stood-down',
+        'region-unreachable',
       ]),
     }),
     facts,

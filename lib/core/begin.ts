@@ -1,0 +1,190 @@
+import { standBy, standDown, standingOf, write } from './announce.ts'
+import { bring, doubted, fromPeer, isSent, isUnsent, isWritten, moved, newestOf } from './bring.ts'
+import { type Enrollment, enrollmentSecretId } from './documents.ts'
+import { StoreError } from './errors.ts'
+import { fingerprint, isLeased, type LedgerItem, newItem, spentAlso } from './ledger.ts'
+import type { Peer, Regions } from './ports.ts'
+import { type Found, readHeld } from './read-held.ts'
+import type { Ending } from './release.ts'
+import { later } from './renewal.ts'
+import type { Context } from './run.ts'
+import { highest, type Standing, type TakingOver } from './standing.ts'
+
+/** What a run goes on with, or how it ends before it has begun. */
+export type Begun = { readonly found: Found | undefined } | { readonly ending: Ending }
+
+// A pair that was written a moment ago may not be seen yet; longer than that nobody lags.
+const looks = 3
+
+/** Reads what is held, if this is the region at work; and if it has just become so, settles what that is. */
+export async function begin(context: Context): Promise<Begun> {
+  const { run, ports, ledger } = context
+  const { regions } = ports
+  const { id } = run.connection
+  if (regions === undefined) return { found: await readHeld(id, ledger.item, ports) }
+  const { standing, takingOver } = ledger.item
+  const isClaimed = takingOver?.settled === false && standing?.region === regions.own
+  if (standing !== undefined && standing.region !== regions.own && !isClaimed) {
+    return { ending: standBy(standing, context) }
+  }
+  const found = await readHeld(id, ledger.item, ports)
+  // A ledger item that was deleted or rolled back: the document remembers.
+  const known = highest(standingOf(context, regions), found?.current.standing)
+  if (isClaimed) {
+    await claim(known, context, regions)
+    return succeed(found, context, regions, takingOver)
+  }
+  if (known.region !== regions.own) return { ending: standDown(known, context) }
+  ledger.stage((item) => ({ ...item, standing: known }))
+  return takingOver === undefined ? { found } : succeed(found, context, regions, takingOver)
+}
+
+/** A take-over is a person's will: whatever turns up that is higher, it goes above that, and says so first. */
+async function claim(known: Standing, { ledger }: Context, { own }: Regions): Promise<void> {
+  if (known.region === own && ledger.item.standing?.epoch === known.epoch) return
+  const epoch = known.region === own ? known.epoch : known.epoch + 1
+  await ledger.commit((item) => ({ ...item, standing: { epoch, region: own } }))
+}
+
+/** What another region holds, once it can send nothing any more. */
+interface Met {
+  readonly region: string
+  readonly peer: Peer
+  readonly item: LedgerItem
+  readonly found: Found | undefined
+}
+
+/**
+ * After a take-over, and until every other region has heard of it:
+ *
+ *     tell each that it is over ─ fetch the newest pair of the one that was at work ─ write it here
+ *     not reached: go on with what is held here, in doubt unless it was certainly not sent
+ */
+async function succeed(
+  found: Found | undefined,
+  context: Context,
+  regions: Regions,
+  taking: TakingOver,
+): Promise<Begun> {
+  const { ledger } = context
+  const met: Met[] = []
+  const without: string[] = []
+  const isFirst = !taking.settled
+  for (const peer of regions.peers) {
+    if (!isFirst && !taking.without.includes(peer.region)) continue
+    const meeting = await meet(peer, context, regions, isFirst).catch((error: unknown) => {
+      if (!(error instanceof StoreError)) throw error
+      return undefined
+    })
+    if (meeting === undefined) without.push(peer.region)
+    else if ('peer' in meeting) met.push(meeting)
+    // Whatever is at work there sends nothing any more, and what is held here is good.
+    else if (meeting.isPassing && !isFirst && !isSent(found, context)) without.push(peer.region)
+    else return meeting
+  }
+  const from = taking.from ?? regions.first
+  const theirs = met.find(({ region }) => region === from)
+  const isLate = taking.without.includes(from)
+  const chosen = await choose(found, theirs, isLate, context)
+  if (chosen === 'not yet') return { ending: soon(from, context) }
+  const taken = { ...taking, without, settled: true }
+
+  let held = found
+  if (chosen === 'theirs') {
+    const { item } = theirs as Met
+    const newest = newestOf(theirs?.found as Found)
+    const written = await bring(newest, found, context, (own, to) =>
+      fromPeer(own, item, newest, to),
+    )
+    if ('ending' in written) return written
+    held = written.found
+  } else if (isFirst && found !== undefined && !isWritten(newestOf(found), context)) {
+    const newest = newestOf(found)
+    // Not heard, and not settled without before: any of these may have sent what is held here.
+    const unheard = theirs === undefined && from !== regions.own ? [...without, from] : without
+    const isKnown = unheard.every((region) => taking.without.includes(region))
+    const isDoubtful = !isKnown && !isUnsent(newest, context)
+    const written = await bring(newest, found, context, (own, to) =>
+      isDoubtful
+        ? doubted(own, newest, to, context)
+        : moved(theirs === undefined ? own : spentAlso(own, theirs.item), newest, to),
+    )
+    if ('ending' in written) return written
+    held = written.found
+  }
+  await ledger.commit(({ takingOver: _, ...item }) =>
+    without.length === 0 ? item : { ...item, takingOver: taken },
+  )
+  return { found: held }
+}
+
+/** Tells a region that it is over there, and reads what it holds; not while a run is at work there. */
+async function meet(
+  peer: Peer,
+  context: Context,
+  regions: Regions,
+  isFirst: boolean,
+): Promise<Met | { readonly ending: Ending; readonly isPassing: boolean }> {
+  const { run, ports } = context
+  const { vendor, id } = run.connection
+  const before = await peer.ledger.read(vendor, id)
+  if (before !== undefined && isLeased(before, ports.clock.now())) {
+    return { ending: busy(peer, before, context), isPassing: true }
+  }
+  for (;;) {
+    const higher = await write(peer, standingOf(context, regions), context)
+    if (higher === undefined) break
+    if (!isFirst) return { ending: standDown(higher, context), isPassing: false }
+    await claim(higher, context, regions)
+  }
+  const item =
+    (await peer.ledger.read(vendor, id)) ?? newItem({ vendor, connection: id }, ports.clock.now())
+  // A run has begun there in between; what it may still write is waited for.
+  if (isLeased(item, ports.clock.now()))
+    return { ending: busy(peer, item, context), isPassing: true }
+  const found = await readHeld(id, item, peer)
+  return { region: peer.region, peer, item, found }
+}
+
+/** Whose pair is carried on with: that of the region which was at work, unless it is used up and ours is not. */
+async function choose(
+  found: Found | undefined,
+  theirs: Met | undefined,
+  isLate: boolean,
+  { run, ledger }: Context,
+): Promise<'own' | 'theirs' | 'not yet'> {
+  if (theirs?.found === undefined) return 'own'
+  const { id } = run.connection
+  const newest = newestOf(theirs.found)
+  const spent = spentAlso(ledger.item, theirs.item).spent
+  const isUsed = ({ tokens: { refreshToken } }: Enrollment) =>
+    refreshToken !== undefined && spent.includes(fingerprint(id, refreshToken))
+  if (found === undefined) return 'theirs'
+  const own = newestOf(found)
+  if (isLate) return isUsed(own) && !isUsed(newest) ? 'theirs' : 'own'
+  // Somebody has enrolled here since: what no other region has ever seen.
+  if (own.fence === undefined && !isUsed(own)) {
+    const known = await theirs.peer.secrets.read(enrollmentSecretId(id), own.versionId)
+    if (known === undefined) return 'own'
+  }
+  if (!isUsed(newest)) return 'theirs'
+  const isStale = theirs.item.intent === undefined && theirs.item.versionId !== newest.versionId
+  if (isStale && ledger.item.attempts < looks) return 'not yet'
+  return isUsed(own) ? 'theirs' : 'own'
+}
+
+function busy({ region }: Peer, { lease }: LedgerItem, { ports }: Context): Ending {
+  return {
+    outcome: 'blocked',
+    message: `a run is at work in ${region}; what it gets is waited for`,
+    dueAt: lease?.expiresAt ?? ports.clock.now(),
+  }
+}
+
+function soon(region: string, { ports }: Context): Ending {
+  return {
+    outcome: 'blocked',
+    message: `the newest pair of ${region} is not to be seen yet`,
+    dueAt: later(ports.clock.now(), ports.timings.leaseSeconds),
+  }
+}
