@@ -8,7 +8,7 @@ import { type Found, readHeld } from './read-held.ts'
 import type { Ending } from './release.ts'
 import { later } from './renewal.ts'
 import type { Context } from './run.ts'
-import { highest, type Standing, type TakingOver } from './standing.ts'
+import { highest, outranks, type Standing, type TakingOver } from './standing.ts'
 
 /** What a run goes on with, or how it ends before it has begun. */
 export type Begun = { readonly found: Found | undefined } | { readonly ending: Ending }
@@ -23,27 +23,15 @@ export async function begin(context: Context): Promise<Begun> {
   const { id } = run.connection
   if (regions === undefined) return { found: await readHeld(id, ledger.item, ports) }
   const { standing, takingOver } = ledger.item
-  const isClaimed = takingOver?.settled === false && standing?.region === regions.own
-  if (standing !== undefined && standing.region !== regions.own && !isClaimed) {
+  if (standing !== undefined && standing.region !== regions.own) {
     return { ending: standBy(standing, context) }
   }
   const found = await readHeld(id, ledger.item, ports)
   // A ledger item that was deleted or rolled back: the document remembers.
   const known = highest(standingOf(context, regions), found?.current.standing)
-  if (isClaimed) {
-    await claim(known, context, regions)
-    return succeed(found, context, regions, takingOver)
-  }
   if (known.region !== regions.own) return { ending: standDown(known, context) }
   ledger.stage((item) => ({ ...item, standing: known }))
   return takingOver === undefined ? { found } : succeed(found, context, regions, takingOver)
-}
-
-/** A take-over is a person's will: whatever turns up that is higher, it goes above that, and says so first. */
-async function claim(known: Standing, { ledger }: Context, { own }: Regions): Promise<void> {
-  if (known.region === own && ledger.item.standing?.epoch === known.epoch) return
-  const epoch = known.region === own ? known.epoch : known.epoch + 1
-  await ledger.commit((item) => ({ ...item, standing: { epoch, region: own } }))
 }
 
 /** What another region holds, once it can send nothing any more. */
@@ -72,22 +60,20 @@ async function succeed(
   const isFirst = !taking.settled
   for (const peer of regions.peers) {
     if (!isFirst && !taking.without.includes(peer.region)) continue
-    const meeting = await meet(peer, context, regions, isFirst).catch((error: unknown) => {
-      if (!(error instanceof StoreError)) throw error
-      return undefined
-    })
+    const meeting = await meetIfReached(peer, context)
     if (meeting === undefined) without.push(peer.region)
     else if ('peer' in meeting) met.push(meeting)
     // Whatever is at work there sends nothing any more, and what is held here is good.
     else if (meeting.isPassing && !isFirst && !isSent(found, context)) without.push(peer.region)
     else return meeting
   }
-  const from = taking.from ?? regions.first
+  const before = formerly(context, regions)
+  const from = before.region
   const theirs = met.find(({ region }) => region === from)
   const isLate = taking.without.includes(from)
   const chosen = await choose(found, theirs, isLate, context)
   if (chosen === 'not yet') return { ending: soon(from, context) }
-  const taken = { ...taking, without, settled: true }
+  const taken = { from: before, without, settled: true }
 
   let held = found
   if (chosen === 'theirs') {
@@ -122,8 +108,6 @@ async function succeed(
 async function meet(
   peer: Peer,
   context: Context,
-  regions: Regions,
-  isFirst: boolean,
 ): Promise<Met | { readonly ending: Ending; readonly isPassing: boolean }> {
   const { run, ports } = context
   const { vendor, id } = run.connection
@@ -131,19 +115,49 @@ async function meet(
   if (before !== undefined && isLeased(before, ports.clock.now())) {
     return { ending: busy(peer, before, context), isPassing: true }
   }
-  for (;;) {
-    const higher = await write(peer, standingOf(context, regions), context)
-    if (higher === undefined) break
-    if (!isFirst) return { ending: standDown(higher, context), isPassing: false }
-    await claim(higher, context, regions)
-  }
+  const regions = ports.regions as Regions
+  await remember(before?.standing, context, regions)
+  const higher = await write(peer, standingOf(context, regions), context)
+  if (higher !== undefined) return { ending: standDown(higher, context), isPassing: false }
   const item =
     (await peer.ledger.read(vendor, id)) ?? newItem({ vendor, connection: id }, ports.clock.now())
   // A run has begun there in between; what it may still write is waited for.
-  if (isLeased(item, ports.clock.now()))
+  if (isLeased(item, ports.clock.now())) {
     return { ending: busy(peer, item, context), isPassing: true }
+  }
   const found = await readHeld(id, item, peer)
   return { region: peer.region, peer, item, found }
+}
+
+/** Who was at work before, as far as it is known by now. */
+function formerly({ ledger }: Context, { first }: Regions): Standing {
+  return ledger.item.takingOver?.from ?? { epoch: 0, region: first }
+}
+
+/**
+ * This ledger may not have known who was at work. What another one knows is written down before it is
+ * overwritten there.
+ */
+async function remember(known: Standing | undefined, context: Context, regions: Regions) {
+  const mine = standingOf(context, regions)
+  if (known === undefined || outranks(known, mine)) return
+  if (known.region === regions.own || !outranks(known, formerly(context, regions))) return
+  await context.ledger.commit((item) => ({
+    ...item,
+    takingOver: { without: [], settled: false, ...item.takingOver, from: known },
+  }))
+}
+
+/** What does not answer is asked once more; what does not answer then is not there. */
+async function meetIfReached(peer: Peer, context: Context) {
+  for (let attempt = 0; attempt < 2; attempt++) {
+    try {
+      return await meet(peer, context)
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+    }
+  }
+  return undefined
 }
 
 /** Whose pair is carried on with: that of the region which was at work, unless it is used up and ours is not. */

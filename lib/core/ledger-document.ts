@@ -80,7 +80,7 @@ const Item = v.object({
   ),
   takingOver: v.exactOptional(
     v.object({
-      from: v.exactOptional(v.string()),
+      from: v.exactOptional(v.object(standing)),
       without: v.array(v.string()),
       settled: v.boolean(),
     }),

@@ -1,7 +1,7 @@
 /**
- * Which region is at work on a connection. Every take-over counts the epoch up, so of two regions that
- * both believe to be the one, all agree on which. Before any take-over it is epoch 0, of the first
- * region of the list.
+ * Which region is at work on a connection. A take-over begins an epoch: its second since 1970, and above
+ * any that is known, so that the later one wins even over what it did not know of. Before any take-over
+ * it is epoch 0, of the first region of the list.
  */
 export interface Standing {
   readonly epoch: number
@@ -20,15 +20,15 @@ export interface Heard extends Standing {
 
 /** A take-over that a person has asked for, until every other region has heard of it. */
 export interface TakingOver {
-  /** The region that was at work before; absent: the first of the list. */
-  readonly from?: string
+  /** What stood before, as far as it is known by now; absent: epoch 0. */
+  readonly from?: Standing
   /** Regions that could not be reached: this one goes on without them, and looks for them at every run. */
   readonly without: readonly string[]
   /** Whether what is held here has been settled, so that this region may go on. */
   readonly settled: boolean
 }
 
-/** Whether the one is the region at work, rather than the other. No two regions claim the same epoch for one name. */
+/** Whether the one is at work, rather than the other. Of two that claimed in one second, names decide. */
 export function outranks(one: Standing, other: Standing): boolean {
   return one.epoch === other.epoch ? one.region > other.region : one.epoch > other.epoch
 }

@@ -25,7 +25,7 @@ export async function takeOver(
     () =>
       ledger.commit((item) => {
         const end = { now, dueAt: now, outcome: 'take-over', failed: true }
-        return { ...released(claimed(item, own), end), attempts: 0 }
+        return { ...released(claimed(item, own, now), end), attempts: 0 }
       }),
     { ports, ledger },
   )
@@ -33,13 +33,14 @@ export async function takeOver(
 }
 
 /** A new epoch, of this region. */
-function claimed(item: LedgerItem, own: string): LedgerItem {
+function claimed(item: LedgerItem, own: string, now: Date): LedgerItem {
   const { standing, takingOver } = item
   const isHome = standing?.region === own
-  const from = (isHome ? takingOver?.from : undefined) ?? standing?.region
+  const from = (isHome ? takingOver?.from : undefined) ?? standing
+  const epoch = Math.max((standing?.epoch ?? 0) + 1, Math.floor(now.getTime() / 1000))
   return {
     ...item,
-    standing: { epoch: (standing?.epoch ?? 0) + 1, region: own },
+    standing: { epoch, region: own },
     takingOver: {
       ...(from === undefined ? {} : { from }),
       // What has been settled without a region need not be doubted again for its sake.

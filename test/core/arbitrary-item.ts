@@ -62,7 +62,7 @@ export const ledgerItem: fc.Arbitrary<LedgerItem> = fc.record(
     standing: fc.record({ epoch: count, region: text }),
     heard: fc.record({ epoch: count, region: text, fence: count, token: text, until: instant }),
     takingOver: fc.record(
-      { from: text, without: fc.array(text), settled: fc.boolean() },
+      { from: fc.record({ epoch: count, region: text }), without: fc.array(text), settled: fc.boolean() },
       { requiredKeys: ['without', 'settled'] },
     ),
     incident: fc.record({

@@ -188,7 +188,7 @@ export const fullItem: LedgerItem = {
     token: 'fingerprint-1',
     until: new Date('2026-01-01T00:05:30Z'),
   },
-  takingOver: { from: 'eu-central-1', without: ['eu-central-1'], settled: true },
+  takingOver: { from: { epoch: 1, region: 'eu-central-1' }, without: ['eu-central-1'], settled: true },
   history: [{ at: new Date('2025-12-31T23:00:00Z'), outcome: 'failed' }],
 }
 

@@ -67,12 +67,16 @@ export function twoRegions(make: () => World = mdrWorld) {
     home: {
       ...home,
       ports: portsHome,
+      elsewhere: () => storedIn(away),
       invoke: (through: Ports = portsHome) => home.invoke(through),
       takeOver: () => takeOver(run(`take-over-home-${++commands}`), portsHome),
     },
     away: {
       ...away,
+      // One clock, one vendor.
+      ...{ clock: home.clock, fake: home.fake, tokens: home.tokens, repeated: home.repeated },
       ports: portsAway,
+      elsewhere: () => storedIn(home),
       invoke: (through: Ports = portsAway) => away.invoke(through),
       takeOver: () => takeOver(run(`take-over-away-${++commands}`), portsAway),
     },
@@ -111,6 +115,10 @@ export function twoRegions(make: () => World = mdrWorld) {
 }
 
 export const twoOauth2Regions = () => twoRegions(() => oauth2World())
+
+function storedIn({ secrets, enrollment, parameters }: World): readonly string[] {
+  return [...secrets.texts(enrollment), ...parameters.values.values()]
+}
 
 type Secrets = ReturnType<typeof memorySecrets>
 

@@ -221,8 +221,8 @@ function isStored(world: AnyWorld): boolean {
   return storedBy(world).some((text) => takenBy(world).some((token) => text.includes(token)))
 }
 
-function storedBy({ secrets, enrollment, parameters }: AnyWorld): readonly string[] {
-  return [...secrets.texts(enrollment), ...parameters.values.values()]
+function storedBy({ secrets, enrollment, parameters, elsewhere }: AnyWorld): readonly string[] {
+  return [...secrets.texts(enrollment), ...parameters.values.values(), ...elsewhere()]
 }
 
 /** Tokens of fakes are shorter than real ones, and long enough not to be found by chance. */
