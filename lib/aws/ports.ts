@@ -12,12 +12,13 @@ import type { Settings } from './environment.ts'
 import { eventBridgeSink } from './event-bridge.ts'
 import { ledgerTable } from './ledger-table.ts'
 import { parameterStore } from './parameter-store.ts'
+import { peerRegions } from './peer-regions.ts'
 import { secretsManagerStore } from './secrets-manager.ts'
 import { clientSettings } from './store-error.ts'
 
 /** The engine's ports on AWS. Region, credentials and endpoints come from the standard `AWS_*` variables. */
 export function awsPorts(
-  settings: Pick<Settings, 'ledgerTable' | 'eventBus' | 'parameterKey'>,
+  settings: Pick<Settings, 'ledgerTable' | 'eventBus' | 'parameterKey' | 'regions'>,
   timings: Timings = defaultTimings,
 ): Ports {
   const clock = setClock({ now: () => new Date(), sleep: (seconds) => sleep(seconds * 1000) })
@@ -30,6 +31,9 @@ export function awsPorts(
     events: eventBridgeSink(new EventBridgeClient(clientSettings), settings.eventBus),
     clock,
     timings,
+    ...(settings.regions === undefined
+      ? {}
+      : { regions: peerRegions(settings.regions, settings.ledgerTable) }),
     connect: (connection, vendor, { credential }) =>
       vendor.connect(
         connection,

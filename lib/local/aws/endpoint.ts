@@ -6,6 +6,7 @@ import { control } from './control.ts'
 import { memory, openDataFolder } from './data-folder.ts'
 import { createDynamo } from './dynamodb.ts'
 import { type ArmedFault, createFaults, errorOf, type Fault } from './faults.ts'
+import type { Replication } from './replication.ts'
 import type { Lag } from './secret-store.ts'
 import type { VersionLimits } from './secret-versions.ts'
 import { createServices, type Service } from './services.ts'
@@ -31,6 +32,8 @@ export interface AwsEndpointOptions extends Partial<Surroundings> {
   readonly versionWindowSeconds?: number
   /** How far GetSecretValue lags behind writes, as it may at AWS. @default 0 */
   readonly consistencyLagMs?: number
+  /** Shared with the endpoints of other regions, each of which has another `region`. @default none */
+  readonly replication?: Replication
 }
 
 export interface AwsEndpoint {
@@ -63,7 +66,13 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
   }
   const lagMs = options.consistencyLagMs ?? 0
   const durable = folder.durable(() => services.state())
-  const services = createServices(folder.stored, limits, surroundings, durable.changed)
+  const services = createServices(
+    folder.stored,
+    limits,
+    surroundings,
+    durable.changed,
+    options.replication,
+  )
   const dynamo = createDynamo(folder.tables)
   const faults = createFaults()
   const calls: Record<string, number> = {}
@@ -166,6 +175,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
   let closed: Promise<void> | undefined
   async function close(): Promise<void> {
     closing.abort()
+    services.leave()
     // Its callback comes after DynamoDB's files are closed, too.
     const stopped = new Promise<void>((resolve, reject) => {
       server.close((error) => (error === undefined || error === null ? resolve() : reject(error)))
