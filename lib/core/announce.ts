@@ -17,13 +17,16 @@ const tries = 4
  *
  * @returns why nothing may be sent; `undefined`: leave was given, or there is nobody to ask
  */
-export async function askLeave(token: string, context: Context): Promise<Ending | undefined> {
+export async function askLeave(
+  { token, kind }: Pick<Heard, 'token' | 'kind'>,
+  context: Context,
+): Promise<Ending | undefined> {
   const { ports, ledger } = context
   const { regions } = ports
   if (regions === undefined) return undefined
   const mine = standingOf(context, regions)
   const until = later(ledger.deadline, ports.timings.leaseGraceSeconds)
-  const heard: Heard = { ...mine, fence: ledger.item.fence, token, until }
+  const heard: Heard = { ...mine, fence: ledger.item.fence, token, kind, until }
   for (const peer of asked(regions, context)) {
     try {
       const higher = await write(peer, mine, context, heard)

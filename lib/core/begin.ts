@@ -27,11 +27,23 @@ export async function begin(context: Context): Promise<Begun> {
     return { ending: standBy(standing, context) }
   }
   const found = await readHeld(id, ledger.item, ports)
-  // A ledger item that was deleted or rolled back: the document remembers.
-  const known = highest(standingOf(context, regions), found?.current.standing)
+  // A ledger item that was deleted or rolled back: the document remembers, and so do the other regions.
+  const others = standing === undefined ? await askAround(context, regions) : []
+  const known = highest(standingOf(context, regions), found?.current.standing, ...others)
   if (known.region !== regions.own) return { ending: standDown(known, context) }
   ledger.stage((item) => ({ ...item, standing: known }))
   return takingOver === undefined ? { found } : succeed(found, context, regions, takingOver)
+}
+
+/** Who is at work, as those regions know it that can be asked. */
+function askAround({ run }: Context, { peers }: Regions) {
+  const { vendor, id } = run.connection
+  return Promise.all(
+    peers.map(async ({ ledger }) => {
+      const item = await ledger.read(vendor, id).catch(() => undefined)
+      return item?.standing
+    }),
+  )
 }
 
 /** What another region holds, once it can send nothing any more. */

@@ -96,8 +96,12 @@ export function doubted(
   const token = fingerprint(own.connection, refreshToken)
   // On record already, and with more than is known here.
   if (own.intent?.token === token) return moved(own, newest, to)
+  const { heard } = own
+  const kind = heard?.token === token ? heard.kind : 'first'
   const wait = ports.timings.leaseGraceSeconds - answerSeconds(ports.timings)
-  return distrusted(own, { versionId: to, fence: own.fence, token }, later(ledger.deadline, wait))
+  const at = later(ledger.deadline, wait)
+  const { intent, ...rest } = distrusted(own, { versionId: to, fence: own.fence, token }, at)
+  return intent === undefined ? rest : { ...rest, intent: { ...intent, kind } }
 }
 
 /**

@@ -76,7 +76,13 @@ const Item = v.object({
   facts: Facts,
   standing: v.exactOptional(v.object(standing)),
   heard: v.exactOptional(
-    v.object({ ...standing, fence: v.number(), token: v.string(), until: Instant }),
+    v.object({
+      ...standing,
+      fence: v.number(),
+      token: v.string(),
+      kind: v.picklist(['first', 'probe']),
+      until: Instant,
+    }),
   ),
   takingOver: v.exactOptional(
     v.object({

@@ -14,6 +14,8 @@ export interface Heard extends Standing {
   readonly fence: number
   /** Fingerprint of the refresh token. */
   readonly token: string
+  /** `probe`: the one deliberate second sending; there is to be no third. */
+  readonly kind: 'first' | 'probe'
   /** When that run is over for certain. */
   readonly until: Date
 }

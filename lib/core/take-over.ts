@@ -1,3 +1,4 @@
+import { enrolledDuring } from './incident.ts'
 import { openLedger } from './lease.ts'
 import { type LedgerItem, released } from './ledger.ts'
 import { untilRunEnds } from './persist.ts'
@@ -38,8 +39,11 @@ function claimed(item: LedgerItem, own: string, now: Date): LedgerItem {
   const isHome = standing?.region === own
   const from = (isHome ? takingOver?.from : undefined) ?? standing
   const epoch = Math.max((standing?.epoch ?? 0) + 1, Math.floor(now.getTime() / 1000))
+  // What was told when this region was last at work may be true again, and would be news.
+  const told = item.incident === undefined ? {} : { incident: enrolledDuring(item.incident) }
   return {
     ...item,
+    ...told,
     standing: { epoch, region: own },
     takingOver: {
       ...(from === undefined ? {} : { from }),

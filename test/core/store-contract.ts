@@ -186,6 +186,7 @@ export const fullItem: LedgerItem = {
     region: 'eu-central-1',
     fence: 6,
     token: 'fingerprint-1',
+    kind: 'probe',
     until: new Date('2026-01-01T00:05:30Z'),
   },
   takingOver: { from: { epoch: 1, region: 'eu-central-1' }, without: ['eu-central-1'], settled: true },
