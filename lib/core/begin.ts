@@ -13,8 +13,8 @@ import { highest, outranks, type Standing, type TakingOver } from './standing.ts
 /** What a run goes on with, or how it ends before it has begun. */
 export type Begun = { readonly found: Found | undefined } | { readonly ending: Ending }
 
-// A pair that was written a moment ago may not be seen yet; longer than that nobody lags.
-const looks = 3
+// Runs, a minute apart, in which what another region holds is looked for before one goes on without it.
+const looks = 5
 
 /** Reads what is held, if this is the region at work; and if it has just become so, settles what that is. */
 export async function begin(context: Context): Promise<Begun> {
@@ -160,16 +160,33 @@ async function remember(known: Standing | undefined, context: Context, regions: 
   }))
 }
 
-/** What does not answer is asked once more; what does not answer then is not there. */
+/**
+ * A region that says nothing at all, asked twice in each of two runs, is gone. One that answers some calls
+ * is there: it gets some minutes to answer the others, as what it holds is worth more than a doubt.
+ */
 async function meetIfReached(peer: Peer, context: Context) {
+  const { attempts } = context.ledger.item
+  let isThere = false
+  const listened: Peer = {
+    ...peer,
+    ledger: {
+      ...peer.ledger,
+      async read(...args) {
+        const answer = await peer.ledger.read(...args)
+        isThere = true
+        return answer
+      },
+    },
+  }
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
-      return await meet(peer, context)
+      return await meet(listened, context)
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
     }
   }
-  return undefined
+  const isWaitedFor = attempts < (isThere ? looks : 1)
+  return isWaitedFor ? { ending: soon(peer.region, context), isPassing: true } : undefined
 }
 
 /** Whose pair is carried on with: that of the region which was at work, unless it is used up and ours is not. */
@@ -210,7 +227,7 @@ function busy({ region }: Peer, { lease }: LedgerItem, { ports }: Context): Endi
 function soon(region: string, { ports }: Context): Ending {
   return {
     outcome: 'blocked',
-    message: `the newest pair of ${region} is not to be seen yet`,
+    message: `what ${region} holds is not to be seen yet`,
     dueAt: later(ports.clock.now(), ports.timings.leaseSeconds),
   }
 }

@@ -91,7 +91,7 @@ export async function simulateRegions(
     const ports = process.ports(defaultTimings, () => () => settled.fake.http())
     const peers = both.filter((each) => each !== region).map((each) => peerOf(process, each))
     const whole = { ...ports, regions: { own: region.name, first: first.name, peers } }
-    return { ...(through?.(whole, { cloud: region.cloud }) ?? whole), regions: whole.regions }
+    return { regions: whole.regions, ...(through?.(whole, { cloud: region.cloud }) ?? whole) }
   }
 
   /** Another region, as a process sees it. */
