@@ -53,7 +53,12 @@ export async function simulateRegions(
   const second: Region = { name: 'eu-west-1', cloud: new SimulatedCloud() }
   const both = [first, second]
   const condition: Condition = { home: first, isCut: false, isDown: false }
-  const reachable = () => (condition.isCut ? [condition.home] : both)
+  // Whoever has just asked the other region, and got no answer, cannot know what it holds.
+  let unansweredAt = 0
+  const reachable = () => {
+    const isMissed = timeline.now() - unansweredAt < minuteMs
+    return condition.isCut || isMissed ? [condition.home] : both
+  }
 
   const losses = Object.fromEntries(lossNames.map((name) => [name, 0])) as Record<Loss, number>
   const breaches: { loss: Loss; why: string }[] = []
@@ -96,11 +101,16 @@ export async function simulateRegions(
 
   /** Another region, as a process sees it. */
   function peerOf(process: Process, { name, cloud }: Region): Peer {
-    const call = <R>(what: string, effect: () => R) =>
-      process.store('ledger', `${what} in ${name}`, () => {
+    const call = <R>(what: string, effect: () => R) => {
+      const answer = process.store('ledger', `${what} in ${name}`, () => {
         if (condition.isCut) throw new StoreError(`${what} was not answered`, 'retry')
         return effect()
       })
+      answer.catch(() => {
+        if (name !== condition.home.name) unansweredAt = timeline.now()
+      })
+      return answer
+    }
     const lag = () => troubles.befalls('stale read', timeline.now())?.between(100, 5000) ?? 0
     return {
       region: name,
