@@ -1,6 +1,6 @@
 import { decodeEnrollment, enrollmentSecretId } from './documents.ts'
 import { ConfigError, describeError, StoreError } from './errors.ts'
-import { newItem } from './ledger.ts'
+import { type LedgerItem, newItem, spentAlso } from './ledger.ts'
 import type { Peer, Regions } from './ports.ts'
 import type { Ending } from './release.ts'
 import { later, type Timings } from './renewal.ts'
@@ -18,7 +18,7 @@ const tries = 4
  * @returns why nothing may be sent; `undefined`: leave was given, or there is nobody to ask
  */
 export async function askLeave(
-  { token, kind }: Pick<Heard, 'token' | 'kind'>,
+  { token, kind, versionId }: Pick<Heard, 'token' | 'kind'> & { readonly versionId: string },
   context: Context,
 ): Promise<Ending | undefined> {
   const { ports, ledger } = context
@@ -27,9 +27,11 @@ export async function askLeave(
   const mine = standingOf(context, regions)
   const until = later(ledger.deadline, ports.timings.leaseGraceSeconds)
   const heard: Heard = { ...mine, fence: ledger.item.fence, token, kind, until }
+  // What was sent before, and where the newest pair stands, is what a restored version is told by.
+  const spent = [...ledger.item.spent, token]
   for (const peer of asked(regions, context)) {
     try {
-      const higher = await write(peer, mine, context, heard)
+      const higher = await write(peer, mine, context, { heard, spent, versionId })
       if (higher !== undefined) return standDown(higher, context)
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
@@ -90,7 +92,7 @@ export async function write(
   peer: Peer,
   mine: Standing,
   { run, ports }: Context,
-  heard?: Heard,
+  said?: Pick<LedgerItem, 'spent'> & { readonly heard: Heard; readonly versionId: string },
 ): Promise<Standing | undefined> {
   const { vendor, id } = run.connection
   const { own, first } = ports.regions as Regions
@@ -104,11 +106,10 @@ export async function write(
     // What has been overtaken there is not asked for any more.
     const { takingOver: _, ...item } = found
     const result = await peer.ledger.write({
-      ...item,
+      ...(said === undefined ? item : { ...item, ...said, spent: spentAlso(item, said).spent }),
       revision: item.revision + 1,
       writer: `${run.runId}@${own}#${attempt}`,
       standing: mine,
-      ...(heard === undefined ? {} : { heard }),
     })
     if (result === 'written') return undefined
   }

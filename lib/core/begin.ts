@@ -116,7 +116,7 @@ async function succeed(
   return { found: held }
 }
 
-/** Tells a region that it is over there, and reads what it holds; not while a run is at work there. */
+/** Tells a region that it is over there, and reads what it holds, once no run is at work there any more. */
 async function meet(
   peer: Peer,
   context: Context,
@@ -124,16 +124,13 @@ async function meet(
   const { run, ports } = context
   const { vendor, id } = run.connection
   const before = await peer.ledger.read(vendor, id)
-  if (before !== undefined && isLeased(before, ports.clock.now())) {
-    return { ending: busy(peer, before, context), isPassing: true }
-  }
   const regions = ports.regions as Regions
   await remember(before?.standing, context, regions)
   const higher = await write(peer, standingOf(context, regions), context)
   if (higher !== undefined) return { ending: standDown(higher, context), isPassing: false }
   const item =
     (await peer.ledger.read(vendor, id)) ?? newItem({ vendor, connection: id }, ports.clock.now())
-  // A run has begun there in between; what it may still write is waited for.
+  // A run at work there writes nothing more into its ledger; what it has been given is waited for.
   if (isLeased(item, ports.clock.now())) {
     return { ending: busy(peer, item, context), isPassing: true }
   }
@@ -161,11 +158,11 @@ async function remember(known: Standing | undefined, context: Context, regions: 
 }
 
 /**
- * A region that says nothing at all, asked twice in each of two runs, is gone. One that answers some calls
- * is there: it gets some minutes to answer the others, as what it holds is worth more than a doubt.
+ * A region that says nothing at all, asked thrice, is gone. One that answers some calls is there: it gets
+ * some minutes to answer the others, as what it holds is worth more than a doubt.
  */
 async function meetIfReached(peer: Peer, context: Context) {
-  const { attempts } = context.ledger.item
+  const { ports, ledger } = context
   let isThere = false
   const listened: Peer = {
     ...peer,
@@ -178,14 +175,15 @@ async function meetIfReached(peer: Peer, context: Context) {
       },
     },
   }
-  for (let attempt = 0; attempt < 2; attempt++) {
+  for (let attempt = 1; attempt <= 3; attempt++) {
     try {
       return await meet(listened, context)
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
+      if (attempt < 3) await ports.clock.sleep(ports.timings.escrowAfterSeconds)
     }
   }
-  const isWaitedFor = attempts < (isThere ? looks : 1)
+  const isWaitedFor = isThere && ledger.item.attempts < looks
   return isWaitedFor ? { ending: soon(peer.region, context), isPassing: true } : undefined
 }
 

@@ -50,7 +50,7 @@ export async function grant(
   const token = fingerprint(run.connection.id, refreshToken)
   const { versionId } = held
   const kind = probe ? 'probe' : 'first'
-  const ending = await askLeave({ token, kind }, context)
+  const ending = await askLeave({ token, kind, versionId }, context)
   if (ending !== undefined) return { ending }
   const at = ports.clock.now()
   requireTime(context)
