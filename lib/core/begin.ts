@@ -202,11 +202,13 @@ async function choose(
     refreshToken !== undefined && spent.includes(fingerprint(id, refreshToken))
   if (found === undefined) return 'theirs'
   const own = newestOf(found)
-  if (isLate) return isUsed(own) && !isUsed(newest) ? 'theirs' : 'own'
+  if (isLate && (!isUsed(own) || isUsed(newest))) return 'own'
   // Somebody has enrolled here since: what no other region has ever seen.
-  if (own.fence === undefined && !isUsed(own)) {
-    const known = await theirs.peer.secrets.read(enrollmentSecretId(id), own.versionId)
-    if (known === undefined) return 'own'
+  if (isLate || !isUsed(own)) {
+    const isKnown = own.credentialId === newest.credentialId
+    const { secrets } = theirs.peer
+    const seen = isKnown || (await secrets.read(enrollmentSecretId(id), own.credentialId))
+    if (!seen) return 'own'
   }
   if (!isUsed(newest)) return 'theirs'
   const isStale = theirs.item.intent === undefined && theirs.item.versionId !== newest.versionId
