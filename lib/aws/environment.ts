@@ -83,7 +83,8 @@ export function readSettings(
 export function readRegions(list: string | undefined, own: string | undefined) {
   if (list === undefined || list.trim() === '') return undefined
   const named = list.split(',').map((entry) => {
-    const [, region, endpoint] = /^\s*([a-z]{2}(?:-[a-z0-9]+)+)(?:=(https?:\S+))?\s*$/.exec(entry) ?? []
+    const [, region, endpoint] =
+      /^\s*([a-z]{2}(?:-[a-z0-9]+)+)(?:=(https?:\S+))?\s*$/.exec(entry) ?? []
     if (region === undefined) {
       throw new ConfigError(
         'TOKEN_ROTATOR_REGIONS',

@@ -17,21 +17,14 @@ const tries = 4
  *
  * @returns why nothing may be sent; `undefined`: leave was given, or there is nobody to ask
  */
-export async function askLeave(
-  { token, kind, versionId }: Pick<Heard, 'token' | 'kind'> & { readonly versionId: string },
-  context: Context,
-): Promise<Ending | undefined> {
-  const { ports, ledger } = context
+export async function askLeave(sending: Sending, context: Context): Promise<Ending | undefined> {
+  const { ports } = context
   const { regions } = ports
   if (regions === undefined) return undefined
   const mine = standingOf(context, regions)
-  const until = later(ledger.deadline, ports.timings.leaseGraceSeconds)
-  const heard: Heard = { ...mine, fence: ledger.item.fence, token, kind, until }
-  // What was sent before, and where the newest pair stands, is what a restored version is told by.
-  const spent = [...ledger.item.spent, token]
   for (const peer of asked(regions, context)) {
     try {
-      const higher = await write(peer, mine, context, { heard, spent, versionId })
+      const higher = await write(peer, mine, context, said(sending, mine, context))
       if (higher !== undefined) return standDown(higher, context)
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
@@ -39,6 +32,21 @@ export async function askLeave(
     }
   }
   return undefined
+}
+
+/** What is about to be sent: a refresh token, or what is good for one use as well, e.g. a one-time code. */
+export type Sending =
+  | (Pick<Heard, 'token' | 'kind'> & { readonly versionId: string })
+  | { readonly facts: LedgerItem['facts'] }
+
+/** The same, as the other region writes it down. */
+function said(sending: Sending, mine: Standing, { ports, ledger }: Context) {
+  if ('facts' in sending) return sending
+  const { token, kind, versionId } = sending
+  const until = later(ledger.deadline, ports.timings.leaseGraceSeconds)
+  const heard: Heard = { ...mine, fence: ledger.item.fence, token, kind, until }
+  // What was sent before, and where the newest pair stands, is what a restored version is told by.
+  return { heard, versionId, spent: [...ledger.item.spent, token] }
 }
 
 /**
@@ -92,7 +100,7 @@ export async function write(
   peer: Peer,
   mine: Standing,
   { run, ports }: Context,
-  said?: Pick<LedgerItem, 'spent'> & { readonly heard: Heard; readonly versionId: string },
+  news: Partial<Pick<LedgerItem, 'heard' | 'versionId' | 'spent' | 'facts'>> = {},
 ): Promise<Standing | undefined> {
   const { vendor, id } = run.connection
   const { own, first } = ports.regions as Regions
@@ -106,7 +114,10 @@ export async function write(
     // What has been overtaken there is not asked for any more.
     const { takingOver: _, ...item } = found
     const result = await peer.ledger.write({
-      ...(said === undefined ? item : { ...item, ...said, spent: spentAlso(item, said).spent }),
+      ...item,
+      ...news,
+      spent: spentAlso(item, { spent: news.spent ?? [] }).spent,
+      facts: { ...item.facts, ...news.facts },
       revision: item.revision + 1,
       writer: `${run.runId}@${own}#${attempt}`,
       standing: mine,
@@ -139,7 +150,7 @@ function unreachable({ region }: Peer, error: StoreError, { run, ledger }: Conte
   return {
     outcome: 'blocked',
     error: describeError(error),
-    message: `the region ${region} could not be asked for leave (${error.message}), so the refresh token is not sent; if that region stays away, run here: token-rotator take-over ${id}`,
+    message: `the region ${region} could not be asked for leave (${error.message}), so nothing is sent that is good only once; if that region stays away, run here: token-rotator take-over ${id}`,
     // What passes by the next tick is no reason to call a person.
     ...(ledger.item.attempts === 0 ? {} : { cause: 'region-unreachable' as const }),
   }

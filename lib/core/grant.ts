@@ -89,6 +89,8 @@ async function grantSpendingNothing(
     return facts !== undefined && (now > later(call.now, call.timeoutSeconds) || now < call.now)
   }
   if (facts !== undefined && Object.keys(facts).length > 0) {
+    const ending = await askLeave({ facts }, context)
+    if (ending !== undefined) return { ending }
     await context.ledger.commit((item) => ({ ...item, facts: { ...item.facts, ...facts } }))
   }
   if (isLate()) {

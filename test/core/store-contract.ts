@@ -189,7 +189,11 @@ export const fullItem: LedgerItem = {
     kind: 'probe',
     until: new Date('2026-01-01T00:05:30Z'),
   },
-  takingOver: { from: { epoch: 1, region: 'eu-central-1' }, without: ['eu-central-1'], settled: true },
+  takingOver: {
+    from: { epoch: 1, region: 'eu-central-1' },
+    without: ['eu-central-1'],
+    settled: true,
+  },
   history: [{ at: new Date('2025-12-31T23:00:00Z'), outcome: 'failed' }],
 }
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { Ports } from '../../lib/core/run.ts'
 import { twoRegions } from '../core/two-regions.ts'
 import { rotateNaively } from './naive.ts'
-import { type Scene, naive } from './scene.ts'
+import { naive, type Scene } from './scene.ts'
 
 /**
  * The primary region goes away and its standby's replica of the secret is promoted. When the primary

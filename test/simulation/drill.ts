@@ -59,10 +59,14 @@ export function planDrill(chance: Chance, from: Instant, to: Instant, stage: Sta
     })
 
   if (kind !== 'planned') {
-    at(begins, `the regions are cut off from each other${kind === 'down' ? ', the first is down' : ''}`, () => {
-      condition.isCut = true
-      condition.isDown = kind === 'down'
-    })
+    at(
+      begins,
+      `the regions are cut off from each other${kind === 'down' ? ', the first is down' : ''}`,
+      () => {
+        condition.isCut = true
+        condition.isDown = kind === 'down'
+      },
+    )
     at(ends, 'the regions see each other again', () => {
       condition.isCut = false
       condition.isDown = false

@@ -2,7 +2,8 @@ import { StoreError } from '../../lib/core/errors.ts'
 import { SimulatedCloud, SimulatedSecret } from './cloud.ts'
 import type { Instant } from './timeline.ts'
 
-const readOnly = () => new StoreError('PutSecretValue failed with InvalidRequestException', 'denied')
+const readOnly = () =>
+  new StoreError('PutSecretValue failed with InvalidRequestException', 'denied')
 
 /** A secret in another region: read-only and some time behind, until it is promoted. */
 export class ReplicaSecret extends SimulatedSecret {

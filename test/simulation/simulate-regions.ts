@@ -247,7 +247,11 @@ export async function simulateRegions(
       const particulars = troubles.befalls(deed, now)
       const when = now + (particulars?.between(0, hourMs) ?? 0)
       if (particulars === undefined || when >= quietFrom) continue
-      timeline.at(when, () => void act(deed, judge, desk, particulars))
+      timeline.at(when, () => {
+        // With the item goes a take-over that is not yet settled: then nobody has taken over.
+        const isForgetting = deed === 'delete ledger item' && judge.item()?.takingOver !== undefined
+        if (!isForgetting) void act(deed, judge, desk, particulars)
+      })
     }
     timeline.at(now + hourMs, everyHour)
   }

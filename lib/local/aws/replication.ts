@@ -33,7 +33,8 @@ export function createReplication(): Replication {
       const replica = secret?.replicas?.find(({ region }) => region === to)
       const there = target.named(name)
       const isTaken = there !== undefined && there.primaryRegion !== from
-      if (secret === undefined || replica === undefined || (isTaken && !replica.overwrites)) continue
+      if (secret === undefined || replica === undefined || (isTaken && !replica.overwrites))
+        continue
       const { replicas: _, ...copied } = secret
       const arn = secret.arn.replace(`:${from}:`, `:${to}:`)
       target.write({ ...copied, arn, primaryRegion: from })
