@@ -19,9 +19,9 @@ const requireBanner =
  * The same input gives the same bytes and names, so that an unchanged function is not deployed again.
  *
  * @param dist folder to write to; `lambdas` and `assets` in it are replaced
- * @returns the vendors that were built
+ * @returns the vendors that were built, and what went in
  */
-export async function bundle(dist: string): Promise<string[]> {
+export async function bundle(dist: string): Promise<{ vendors: string[]; metafile: Metafile }> {
   const lambdas = join(dist, 'lambdas')
   const assets = join(dist, 'assets')
   rmSync(lambdas, { recursive: true, force: true })
@@ -58,7 +58,7 @@ export async function bundle(dist: string): Promise<string[]> {
       cpSync(join(root, file), join(asset, basename(file)))
     }
   }
-  return vendors
+  return { vendors, metafile }
 }
 
 /** The output of an entry and every output it imports, at whatever distance. */

@@ -11,7 +11,7 @@ const starts = 15
 // Prints what each function's bundle weighs and how long it takes to load above bare Node, here.
 const dist = mkdtempSync(join(tmpdir(), 'token-rotator-'))
 try {
-  const vendors = await bundle(dist)
+  const { vendors } = await bundle(dist)
   process.stdout.write(
     `node ${process.version}, ${process.arch}; median of ${starts} starts above bare node\n`,
   )

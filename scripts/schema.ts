@@ -12,6 +12,8 @@ const common: Readonly<Record<string, string>> = {
   id: 'Names the secrets, the ledger item and the metrics.',
   vendor: 'Which vendor this is a connection to.',
   tls: "How the vendor's server is recognised. Public authorities when nothing is given.",
+  readers:
+    'Who reads the access token, by whatever name people know them: named to whoever is told of an incident.',
   renew: 'When to renew, beside what expiry demands. May shorten, never lengthen.',
 }
 

@@ -9,8 +9,23 @@ import { StoreError } from '../core/errors.ts'
 import type { SecretStore } from '../core/ports.ts'
 import { type Limit, nameOf, storeCall } from './store-error.ts'
 
-/** The secret store on AWS Secrets Manager. */
-export function secretsManagerStore(client: SecretsManagerClient): SecretStore {
+/** A native rotation: the version that it is to fill, and what AWS wants to see with it. */
+export interface RotationWrite {
+  readonly versionId: string
+  readonly rotationToken: string | undefined
+}
+
+/**
+ * The secret store on AWS Secrets Manager.
+ *
+ * @param rotation the one under way, if one is: its token goes with its version and no other
+ */
+export function secretsManagerStore(
+  client: SecretsManagerClient,
+  rotation?: RotationWrite,
+): SecretStore {
+  const tokenOf = (versionId: string) =>
+    versionId === rotation?.versionId ? rotation.rotationToken : undefined
   return {
     read: (secretId, versionId) =>
       storeCall('GetSecretValue', async (limit) => {
@@ -45,6 +60,7 @@ export function secretsManagerStore(client: SecretsManagerClient): SecretStore {
               SecretId: secretId,
               ClientRequestToken: versionId,
               SecretString: text,
+              RotationToken: tokenOf(versionId),
               // Without stages, AWSCURRENT moves here; with AWSPENDING given, it stays where it is.
               ...(label === 'pending' ? { VersionStages: ['AWSPENDING'] } : {}),
             }),
@@ -71,7 +87,7 @@ export function secretsManagerStore(client: SecretsManagerClient): SecretStore {
               SecretId: secretId,
               VersionStage: 'AWSCURRENT',
               MoveToVersionId: to,
-              RemoveFromVersionId: from,
+              ...(from === undefined ? {} : { RemoveFromVersionId: from }),
             }),
             limit,
           )

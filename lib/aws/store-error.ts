@@ -1,4 +1,5 @@
 import { isRotatorError, StoreError } from '../core/errors.ts'
+import { agents } from './connections.ts'
 
 /** Names of AWS errors that no repetition mends. */
 const denied = new Set([
@@ -67,5 +68,10 @@ export function nameOf(error: unknown): string {
  */
 export const clientSettings = {
   maxAttempts: 2,
-  requestHandler: { connectionTimeout: 2000, requestTimeout: 5000, throwOnRequestTimeout: true },
+  requestHandler: {
+    ...agents,
+    connectionTimeout: 2000,
+    requestTimeout: 5000,
+    throwOnRequestTimeout: true,
+  },
 }

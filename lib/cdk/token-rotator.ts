@@ -9,7 +9,9 @@ import {
 } from 'aws-cdk-lib/aws-dynamodb'
 import type { IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2'
 import { EventBus, type IEventBus } from 'aws-cdk-lib/aws-events'
+import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
+import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
 import { checkCadence } from '../core/cadence.ts'
 import type { Connection, ConnectionProps } from '../core/connection.ts'
@@ -19,6 +21,7 @@ import { ConfigError } from '../core/errors.ts'
 import type { Vendor } from '../core/vendor.ts'
 import { vendors } from '../vendors/index.ts'
 import { ConnectionSecrets } from './connection-secrets.ts'
+import { Observability } from './observability.ts'
 import { VendorRotation } from './vendor-rotation.ts'
 
 export interface TokenRotatorProps {
@@ -39,6 +42,18 @@ export interface TokenRotatorProps {
    * @default the account's default bus
    */
   readonly eventBus?: IEventBus
+  /**
+   * Where alarms are sent.
+   *
+   * @default alarms are raised, and nobody is told
+   */
+  readonly alarmTopic?: ITopic
+  /**
+   * Where a person is told of each incident in words, once.
+   *
+   * @default `alarmTopic`
+   */
+  readonly incidentTopic?: ITopic
   /**
    * Folder of the built functions.
    *
@@ -99,8 +114,9 @@ export class TokenRotator extends Construct {
 
     const eventBus = props.eventBus ?? EventBus.fromEventBusName(this, 'EventBus', 'default')
     const { vpc, vpcSubnets, assets = builtAssets } = props
+    const functions: Record<string, IFunction> = {}
     for (const vendor of new Set(this.connections.map(vendorOf))) {
-      new VendorRotation(this, {
+      const rotation = new VendorRotation(this, {
         vendor,
         connections: this.connections
           .filter((connection) => connection.vendor === vendor.id)
@@ -111,7 +127,14 @@ export class TokenRotator extends Construct {
         ...(vpc === undefined ? {} : { vpc }),
         ...(vpcSubnets === undefined ? {} : { vpcSubnets }),
       })
+      functions[rotation.node.id] = rotation.function
     }
+    new Observability(this, 'Observability', {
+      ...props,
+      connections: this.connections,
+      functions,
+      eventBus,
+    })
   }
 
   /**
@@ -138,7 +161,10 @@ export class TokenRotator extends Construct {
   }
 }
 
-const builtAssets = fileURLToPath(new URL('../../dist/assets', import.meta.url))
+// Compiled, this file lies in `dist` itself.
+const builtAssets = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../../dist/assets' : '../../assets', import.meta.url),
+)
 
 function vendorOf({ vendor }: Connection): Vendor {
   // Decoding has refused every vendor that is not in the table.

@@ -18,6 +18,7 @@ import { mirrorName } from '../core/publish.ts'
 import { escrowName } from '../core/read-held.ts'
 import type { Vendor } from '../core/vendor.ts'
 import type { ConnectionSecrets } from './connection-secrets.ts'
+import { NativeRotation } from './native-rotation.ts'
 
 /** Where Lambda unpacks an asset. */
 const taskRoot = '/var/task'
@@ -87,6 +88,13 @@ export class VendorRotation extends Construct {
       ...(vpcSubnets === undefined ? {} : { vpcSubnets }),
     })
 
+    new NativeRotation(this, 'NativeRotation', {
+      function: this.function,
+      consumerSecrets: Object.fromEntries(
+        connections.map(({ connection, secrets }) => [connection.id, secrets.accessToken.ref]),
+      ),
+    })
+
     new Schedule(this, 'Schedule', {
       description: `Ticks ${vendor.title} once a minute; the ledger knows what is due`,
       schedule: ScheduleExpression.rate(Duration.minutes(1)),
@@ -127,7 +135,8 @@ function ledgerStatements({ tableArn }: Table, { id }: Vendor): PolicyStatement[
     }),
     new PolicyStatement({
       actions: ['dynamodb:Query'],
-      resources: [`${tableArn}/index/${dueIndex}`],
+      // What is due by the index, and for the metrics the items themselves.
+      resources: [tableArn, `${tableArn}/index/${dueIndex}`],
       conditions,
     }),
   ]
@@ -158,7 +167,8 @@ function connectionStatements(
   return [
     // The whole ARN with its random end: a pattern would also match a secret of a longer name.
     allow(secrets.enrollment.ref, 'secretsmanager:GetSecretValue', ...writing),
-    allow(secrets.accessToken.ref, ...writing),
+    // Read by the step of a native rotation that tests a token: not every token is held elsewhere.
+    allow(secrets.accessToken.ref, 'secretsmanager:GetSecretValue', ...writing),
     allow(
       parameter(escrowName(connection.id)),
       'ssm:GetParameter',

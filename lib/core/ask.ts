@@ -42,6 +42,7 @@ export async function keepAlive(
       ...item,
       aliveAt: now,
       facts: { ...item.facts, ...sign.facts },
+      ...(sign.certificates === undefined ? {} : { certificates: sign.certificates }),
     }))
   }
   return sign

@@ -68,6 +68,17 @@ export const Renew = v.strictObject({
   ),
 })
 
+/** Who reads the consumer secret, by whatever name people know them. A person is told these when readers are concerned. */
+export const Readers = v.array(
+  v.pipe(
+    v.string(),
+    v.regex(
+      /^[\w.:/@+=-][\w.:/@+= -]{0,99}$/,
+      'allowed are names of 1 to 100 letters, digits, spaces and . : / @ + = _ -',
+    ),
+  ),
+)
+
 /** A connection's id: names its secrets, its ledger item and its metrics. */
 export const ConnectionId = v.pipe(
   v.string(),
@@ -82,6 +93,23 @@ export interface Connection {
   readonly options: Readonly<Record<string, unknown>>
   readonly tls?: v.InferOutput<typeof Tls>
   readonly renew?: v.InferOutput<typeof Renew>
+  readonly readers?: v.InferOutput<typeof Readers>
+}
+
+/**
+ * Reads something out of each connection once, although every run asks for it. A failure is not kept.
+ *
+ * @param read what is to be known of a connection, from its configuration alone
+ */
+export function oncePerConnection<T>(
+  read: (connection: Connection) => T,
+): (connection: Connection) => T {
+  const known = new WeakMap<Connection, T>()
+  return (connection) => {
+    const found = known.get(connection) ?? read(connection)
+    known.set(connection, found)
+    return found
+  }
 }
 
 /** One connection as it stands in `connections.json`: the vendor's options flat beside what is common. */
@@ -94,6 +122,8 @@ export interface ConnectionProps {
   readonly tls?: v.InferInput<typeof Tls>
   /** When to renew, beside what expiry demands. */
   readonly renew?: v.InferInput<typeof Renew>
+  /** Who reads the access token, e.g. `siem-forwarder`: named to whoever is told of an incident. */
+  readonly readers?: v.InferInput<typeof Readers>
   /** The vendor's own options. */
   readonly [option: string]: unknown
 }

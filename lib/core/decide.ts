@@ -169,7 +169,11 @@ function doubtful(situation: Situation, grant: Grant, token: string | undefined)
       message: 'no answer came to the refresh token, nor to the one repetition',
     }
   }
-  const nearlyOut = item.published === undefined ? answered : nearlyOutAt(item.published, timings)
+  // Early enough for an answer, and what follows it, to come while the published token is fresh.
+  const nearlyOut =
+    item.published === undefined
+      ? answered
+      : later(nearlyOutAt(item.published, timings), -leastSeconds(timings))
   const probeAt = latest(nearlyOut, answered)
   if (now >= probeAt) return withinBudget(situation, { do: 'renew', grant, probe: true })
   return {
@@ -199,6 +203,19 @@ function withinBudget(situation: Situation, renew: Extract<Decision, { do: 'rene
       'the enrollment secret has no room for another version within 24 hours; nothing is spent until the oldest ages out',
     ...(oldest === undefined ? {} : { until: later(oldest, timings.versionWindowSeconds) }),
   }
+}
+
+/** Whether there is a grant that spends nothing, and has not been refused. */
+export function canAskAtWill({
+  grants,
+  held,
+  item,
+  now,
+}: Pick<Situation, 'grants' | 'held' | 'item' | 'now'>): boolean {
+  return grants.some(
+    (grant) =>
+      grant.spends === 'nothing' && grant.usable(held.tokens, now) && !isRefused(item, grant, held),
+  )
 }
 
 function isRefused(item: LedgerItem, grant: Grant, held: Enrollment): boolean {

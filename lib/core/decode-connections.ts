@@ -1,5 +1,12 @@
 import * as v from 'valibot'
-import { type Connection, ConnectionId, type ConnectionProps, Renew, Tls } from './connection.ts'
+import {
+  type Connection,
+  ConnectionId,
+  type ConnectionProps,
+  Readers,
+  Renew,
+  Tls,
+} from './connection.ts'
 import { ConfigError } from './errors.ts'
 import type { VendorTable } from './vendor.ts'
 
@@ -11,6 +18,7 @@ export function connectionSchema(vendor: VendorTable[string]) {
     ...vendor.options.entries,
     tls: v.optional(Tls),
     renew: v.optional(Renew),
+    readers: v.optional(Readers),
   })
 }
 
@@ -79,13 +87,14 @@ function decodeConnection(entry: unknown, at: string, vendors: VendorTable): Con
   }
   const decoded = v.safeParse(connectionSchema(vendor), entry)
   if (!decoded.success) throw firstIssue(at, decoded.issues[0], vendor.credentialFields)
-  const { id, vendor: vendorId, tls, renew, ...options } = decoded.output
+  const { id, vendor: vendorId, tls, renew, readers, ...options } = decoded.output
   return {
     id,
     vendor: vendorId,
     options,
     ...(tls === undefined ? {} : { tls }),
     ...(renew === undefined ? {} : { renew }),
+    ...(readers === undefined ? {} : { readers }),
   }
 }
 

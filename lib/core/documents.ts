@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { ConfigError } from './errors.ts'
 import { Redacted } from './redacted.ts'
 import type { Standing } from './standing.ts'
-import type { Credential, HeldTokens, TokenSet } from './vendor.ts'
+import type { Credential, HeldTokens, RefreshOnly, TokenSet } from './vendor.ts'
 
 /** Name of the secret with the credentials and the held pair. Only the rotator reads it. */
 export function enrollmentSecretId(connection: string): string {
@@ -46,6 +46,7 @@ const tokenEntries = {
   renewAt: v.optional(Instant),
   facts: v.optional(Facts),
 }
+const tokenNames = Object.keys(tokenEntries) as (keyof HeldTokens)[]
 const Tokens = v.object(tokenEntries)
 type StoredTokens = v.InferOutput<typeof Tokens>
 
@@ -123,7 +124,7 @@ export function decodeEnrollment(text: string, versionId: string): Enrollment {
     versionId,
     credential,
     credentialId: credentialId ?? versionId,
-    tokens: present(tokens),
+    tokens,
     superseded: (superseded ?? []).map(present).filter(isTokenSet),
     ...(fence === undefined ? {} : { fence }),
     ...standing,
@@ -153,7 +154,7 @@ export function encodeEnrollment(
 export interface Escrowed {
   /** The enrollment version from which the pair was obtained. */
   readonly basedOn: string
-  readonly tokens: TokenSet
+  readonly tokens: Issued
   readonly superseded: readonly TokenSet[]
 }
 
@@ -177,7 +178,7 @@ export function encodeEscrow({ basedOn, tokens, superseded }: Escrowed): string 
 export function decodeEscrow(text: string): Escrowed {
   const decoded = v.safeParse(EscrowDocument, parseJson('escrow', text))
   const tokens = decoded.success ? present(decoded.output.tokens) : {}
-  if (!decoded.success || !isTokenSet(tokens)) {
+  if (!decoded.success || !isIssued(tokens)) {
     throw new ConfigError('escrow', 'is not a document of the rotator')
   }
   const superseded = decoded.output.superseded.map(present).filter(isTokenSet)
@@ -205,6 +206,40 @@ export function encodeConsumer(
   })
 }
 
+const ConsumerDocument = v.object({
+  schema: v.literal(1),
+  token_type: v.string(),
+  access_token: Token,
+  issued_at: Instant,
+  expires_at: v.nullable(Instant),
+})
+
+/**
+ * The token of a consumer document, as far as one can tell from it.
+ *
+ * @throws {ConfigError} not a document that the rotator wrote
+ */
+export function decodeConsumer(text: string): TokenSet {
+  const decoded = v.safeParse(ConsumerDocument, parseJson('consumer secret', text))
+  if (!decoded.success) throw new ConfigError('consumer secret', 'is not a document of the rotator')
+  const { access_token, token_type, issued_at, expires_at } = decoded.output
+  return {
+    accessToken: access_token,
+    tokenType: token_type,
+    issuedAt: issued_at,
+    expiresAt: expires_at,
+    grant: 'published',
+  }
+}
+
+/** What a vendor has given, in contrast to what a person has enrolled: a whole set, or a refresh token alone. */
+export type Issued = TokenSet | RefreshOnly
+
+export function isIssued(tokens: HeldTokens): tokens is Issued {
+  const isRefreshOnly = tokens.issuedAt !== undefined && tokens.refreshToken !== undefined
+  return isTokenSet(tokens) || isRefreshOnly
+}
+
 /** Whether a held set has all that a consumer document needs. */
 export function isTokenSet(tokens: HeldTokens): tokens is TokenSet {
   return (
@@ -230,36 +265,26 @@ function parseJson(what: string, text: string): unknown {
   return json
 }
 
-function split(rest: Record<string, unknown> & StoredTokens) {
-  const { accessToken, tokenType, issuedAt, expiresAt, refreshToken, refreshExpiresAt } = rest
-  const { refreshesLeft, grant, renewAt, facts } = rest
-  const tokens: StoredTokens = {
-    accessToken,
-    tokenType,
-    issuedAt,
-    expiresAt,
-    refreshToken,
-    refreshExpiresAt,
-    refreshesLeft,
-    grant,
-    renewAt,
-    facts,
+/** What of a document is the held pair, and what the enrolled credential. */
+function split(document: Record<string, unknown> & StoredTokens) {
+  const entries = Object.entries(document)
+  const isHeld = ([key]: [string, unknown]) => Object.hasOwn(tokenEntries, key)
+  return {
+    tokens: Object.fromEntries(entries.filter(isHeld)) as HeldTokens,
+    credential: Object.fromEntries(entries.filter((entry) => !isHeld(entry))),
   }
-  const credential = Object.fromEntries(
-    Object.entries(rest).filter(([key]) => !Object.hasOwn(tokenEntries, key)),
-  )
-  return { tokens, credential }
 }
 
 function present(tokens: StoredTokens): HeldTokens {
   return Object.fromEntries(Object.entries(tokens).filter(([, value]) => value !== undefined))
 }
 
+/** Ready for `JSON.stringify`, which leaves out what is undefined. */
 function plain(tokens: HeldTokens): Record<string, unknown> {
   return Object.fromEntries(
-    Object.keys(tokenEntries).flatMap((key) => {
-      const value = tokens[key as keyof HeldTokens]
-      return value === undefined ? [] : [[key, value instanceof Redacted ? value.reveal() : value]]
+    tokenNames.map((name) => {
+      const value = tokens[name]
+      return [name, value instanceof Redacted ? value.reveal() : value]
     }),
   )
 }

@@ -1,3 +1,5 @@
+import type { RefreshOnly } from './vendor.ts'
+
 /**
  * Every error an operator can meet. Messages say what was found, what is allowed and what to do;
  * they never hold a token, a body, a header or a full URL. `code` is stable and made for `switch`.
@@ -42,23 +44,31 @@ export class TransportError extends RotatorError {
 
 /**
  * An answer outside the vendor's documentation. Keeps the status and the names of the keys, never
- * the body. `spent: 'no'` only where the vendor's page says that nothing was consumed.
+ * the body. `spent: 'no'` only where the vendor's page says that nothing was consumed; `kept` is a
+ * refresh token that stood in it all the same.
  */
 export class ResponseError extends RotatorError {
   override readonly name = 'ResponseError'
   readonly code = 'ERR_RESPONSE'
   readonly status: number
   readonly spent: Sent
+  readonly kept: RefreshOnly | undefined
 
   constructor(
     message: string,
-    found: { status: number; spent?: Sent; keys?: readonly string[] },
+    found: {
+      status: number
+      spent?: Sent
+      keys?: readonly string[]
+      kept?: RefreshOnly | undefined
+    },
     options?: ErrorOptions,
   ) {
     const keys = found.keys === undefined ? '' : `, keys: ${found.keys.join(', ') || 'none'}`
     super(`${message} (status ${found.status}${keys})`, options)
     this.status = found.status
     this.spent = found.spent ?? 'maybe'
+    this.kept = found.kept
   }
 }
 

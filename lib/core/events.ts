@@ -1,6 +1,10 @@
 import type { Cause } from './incident.ts'
+import type { Words } from './words.ts'
 
-/** What goes to the event bus; documented field by field in the README. Holds no secret. */
+/** Source of every event that the rotator puts on the bus. */
+export const eventSource = 'token-rotator'
+
+/** What goes to the event bus; its schemas stand in docs/events. Holds no secret. */
 export interface RotatorEvent {
   readonly type:
     | 'Token Rotated'
@@ -23,8 +27,16 @@ export interface RotatorEvent {
     readonly warning?: string
     /** Until when the published token lives: how long consumers are still served. */
     readonly publishedUntil?: string
-    /** What a person does, a step a line. */
+    /** The secret whose readers are concerned. */
+    readonly secret?: string
+    /** Who reads it, as configured. */
+    readonly readers?: readonly string[]
+    /** What a person does, a step a line: the vendor's own console first, then the command to run. */
     readonly steps?: readonly string[]
+    /** True on what a person is to read: once per incident, and again only if it comes to need their hand. */
+    readonly notify?: true
+    /** The same for a person, a line each; no line holds a line feed or a double quotation mark. */
+    readonly words?: Words
   }
 }
 

@@ -1,7 +1,13 @@
 import { askLeave, lookAround } from './announce.ts'
 import type { Decision } from './decide.ts'
 import type { Enrollment } from './documents.ts'
-import { describeError, GrantRefusedError, mayHaveSpent, TransportError } from './errors.ts'
+import {
+  describeError,
+  GrantRefusedError,
+  mayHaveSpent,
+  ResponseError,
+  TransportError,
+} from './errors.ts'
 import {
   declared,
   extended,
@@ -15,15 +21,19 @@ import { untilDeadline, untilRunEnds } from './persist.ts'
 import type { Ending } from './release.ts'
 import { later, leastSeconds } from './renewal.ts'
 import { type Context, callNow } from './run.ts'
-import type { TokenSet } from './vendor.ts'
+import type { RefreshOnly, TokenSet } from './vendor.ts'
 
 /**
- * New tokens; or why the vendor gave none, then the store is read again before anything else; or how the
- * run ends, as another region gave no leave.
+ * New tokens; or why the vendor gave none, then the store is read again before anything else, and should
+ * the answer hold a new refresh token all the same, that is kept; or how the run ends, as another region
+ * gave no leave.
  */
 export type Granted =
   | { readonly tokens: TokenSet }
-  | { readonly error: { readonly code: string; readonly message: string } }
+  | {
+      readonly error: { readonly code: string; readonly message: string }
+      readonly kept?: RefreshOnly
+    }
   | { readonly ending: Ending }
 
 /**
@@ -68,6 +78,11 @@ export async function grant(
     if (error instanceof GrantRefusedError) {
       await putOnRecord(refusedIntent, context)
       return { error: describeError(error) }
+    }
+    const kept = error instanceof ResponseError ? error.kept : undefined
+    // The one that was sent, said again, is none.
+    if (kept !== undefined && fingerprint(run.connection.id, kept.refreshToken) !== token) {
+      return { error: describeError(error), kept }
     }
     // The intent stays open: whether the token was spent is in doubt.
     if (mayHaveSpent(error)) return { error: describeError(error) }

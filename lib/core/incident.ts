@@ -53,6 +53,15 @@ export function tellingKey({ id, enrollments }: Incident, cause: Cause): string 
   return isAnew ? `${id}/${cause}/${enrollments}` : `${id}/${cause}`
 }
 
+/**
+ * Whether a person is to read of this cause, or only programs: a person reads one message when an
+ * incident opens, and another only if it comes to need their hand. A secret that is full is no incident
+ * of the connection's own, and hides none.
+ */
+export function needsReading(told: readonly Cause[], cause: Cause): boolean {
+  return told.every((known) => known === 'version-budget') || mendedByEnrollment.includes(cause)
+}
+
 /** What is told, and to be written down as told. */
 export interface Telling {
   readonly incident: Incident

@@ -1,8 +1,8 @@
-import type { Connection } from './connection.ts'
 import { LeaseHeldError } from './errors.ts'
-import { acquired, isLeased, type LedgerItem, newItem } from './ledger.ts'
+import { acquired, isLeased, type LedgerItem, newItem, ordered } from './ledger.ts'
 import type { Clock, Ledger } from './ports.ts'
 import { earliest, later, type Timings } from './renewal.ts'
+import type { Run } from './run.ts'
 
 /** The item of a run that holds the lease. */
 export interface RunLedger {
@@ -24,13 +24,13 @@ export interface RunLedger {
 /**
  * Takes the lease by a conditional write, so that of two runs that start together one wins. It
  * lasts a minute; a grant that spends makes it outlast the function's time-out. Whoever finds it
- * expired may take it.
+ * expired may take it. What the run was ordered to publish is on record from the same write on.
  *
  * @returns `undefined` if another run holds it
  * @throws {StoreError}
  */
 export async function openLedger(
-  run: { connection: Connection; runId: string; remainingSeconds: () => number },
+  run: Pick<Run, 'connection' | 'runId' | 'publishAs' | 'remainingSeconds'>,
   { ledger, clock, timings }: { ledger: Ledger; clock: Clock; timings: Timings },
 ): Promise<RunLedger | undefined> {
   const { connection, runId } = run
@@ -51,7 +51,7 @@ export async function openLedger(
   }
   // A write whose answer was lost may stand in the ledger without this run knowing.
   const isOwn = ({ writer }: LedgerItem) => writer.startsWith(`${runId}#`)
-  let item = revised(acquired(found, { runId, leaseUntil }))
+  let item = revised(ordered(acquired(found, { runId, leaseUntil }), run.publishAs, now))
   if ((await ledger.write(item)) === 'conflict') return undefined
   return {
     deadline,

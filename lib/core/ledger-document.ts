@@ -47,6 +47,7 @@ const Item = v.object({
   published: v.exactOptional(
     v.object({
       versionId: v.string(),
+      as: v.exactOptional(v.string()),
       issuedAt: Instant,
       expiresAt: v.nullable(Instant),
       held: v.boolean(),
@@ -59,6 +60,7 @@ const Item = v.object({
   aliveAt: v.exactOptional(Instant),
   retireAt: v.exactOptional(Instant),
   requested: v.exactOptional(v.boolean()),
+  ordered: v.exactOptional(v.object({ versionId: v.string(), fence: v.number() })),
   attempts: v.number(),
   rotations: v.number(),
   enrollmentWrites: v.array(Instant),
@@ -91,7 +93,8 @@ const Item = v.object({
       settled: v.boolean(),
     }),
   ),
-  history: v.array(v.object({ at: Instant, outcome: v.string() })),
+  certificates: v.exactOptional(v.array(v.object({ name: v.string(), notAfter: Instant }))),
+  history: v.array(v.object({ at: Instant, outcome: v.string(), cause: v.exactOptional(Cause) })),
 })
 
 /** The item as plain JSON: instants in ISO 8601, nothing undefined. */

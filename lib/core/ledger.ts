@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
-import type { Incident } from './incident.ts'
+import { hash } from 'node:crypto'
+import type { Cause, Incident } from './incident.ts'
 import type { Redacted } from './redacted.ts'
 import type { Heard, Standing, TakingOver } from './standing.ts'
 import type { HeldTokens } from './vendor.ts'
@@ -45,6 +45,8 @@ export interface LedgerItem {
   /** What consumers read, and where: `mirror` if Secrets Manager would not take the version. */
   readonly published?: {
     readonly versionId: string
+    /** Its version of the consumer secret, if an order named it; else it follows from `versionId`. */
+    readonly as?: string
     readonly issuedAt: Date
     /** `null`: a session that is kept alive. */
     readonly expiresAt: Date | null
@@ -67,6 +69,11 @@ export interface LedgerItem {
   readonly retireAt?: Date
   /** Somebody asked for a renewal although none is due. */
   readonly requested?: boolean
+  /**
+   * Secrets Manager asked for a renewal, which is to become this version of the consumer secret. What
+   * was obtained under this fence or a later one answers it.
+   */
+  readonly ordered?: { readonly versionId: string; readonly fence: number }
   /** Failures in a row. */
   readonly attempts: number
   readonly rotations: number
@@ -83,8 +90,14 @@ export interface LedgerItem {
   /** The last spending grant that another region announced here. */
   readonly heard?: Heard
   readonly takingOver?: TakingOver
-  /** The last outcomes, newest last. */
-  readonly history: readonly { readonly at: Date; readonly outcome: string }[]
+  /** Certificates met or used when the vendor was last asked. */
+  readonly certificates?: readonly { readonly name: string; readonly notAfter: Date }[]
+  /** The last outcomes, newest last, and what a person is told of them, delivered or not. */
+  readonly history: readonly {
+    readonly at: Date
+    readonly outcome: string
+    readonly cause?: Cause
+  }[]
 }
 
 const spentKept = 64
@@ -112,10 +125,7 @@ export function newItem(owner: { vendor: string; connection: string }, now: Date
 
 /** Identifies a refresh token without being one: 128 bits of a digest that no one can turn back. */
 export function fingerprint(connection: string, refreshToken: Redacted): string {
-  return createHash('sha256')
-    .update(`${connection}\n${refreshToken.reveal()}`)
-    .digest('base64url')
-    .slice(0, 22)
+  return hash('sha256', `${connection}\n${refreshToken.reveal()}`, 'base64url').slice(0, 22)
 }
 
 /** Whether another run is at work: an expired lease is free for whoever writes first. */
@@ -126,6 +136,33 @@ export function isLeased(item: LedgerItem, now: Date): boolean {
 /** Takes the lease and counts the fence up. */
 export function acquired(item: LedgerItem, run: { runId: string; leaseUntil: Date }): LedgerItem {
   return { ...item, fence: item.fence + 1, lease: { runId: run.runId, expiresAt: run.leaseUntil } }
+}
+
+/**
+ * Takes an order down, unless it stands there or has been carried out. It is due at once: should the
+ * run that takes it die, the next tick carries it out.
+ */
+export function ordered(item: LedgerItem, versionId: string | undefined, now: Date): LedgerItem {
+  if (versionId === undefined || item.published?.as === versionId) return item
+  const order = { versionId, fence: item.fence }
+  return {
+    ...item,
+    dueAt: now,
+    ordered: item.ordered?.versionId === versionId ? item.ordered : order,
+  }
+}
+
+/** Whether a renewal was asked for that what is held does not answer yet: an order is carried out once. */
+export function isAsked(
+  { requested = false, ordered }: LedgerItem,
+  { fence }: { readonly fence?: number },
+): boolean {
+  return ordered === undefined ? requested : !answers(ordered, fence)
+}
+
+/** Whether a pair that a run with this fence wrote is newer than the order. */
+export function answers(order: NonNullable<LedgerItem['ordered']>, fence?: number): boolean {
+  return fence !== undefined && fence >= order.fence
 }
 
 /** A run that is about to wait long keeps its lease as long. */
@@ -181,11 +218,13 @@ export function refusedGrant(item: LedgerItem, grant: string, credentialId: stri
 /**
  * The ledger knows less than the enrollment document: it was deleted or rolled back. Whether the
  * held refresh token was sent is no longer on record, so it counts as sent and in doubt.
+ *
+ * @param at when it may have been sent at the latest
  */
 export function distrusted(
   item: LedgerItem,
   held: { versionId: string; fence: number; token: string | undefined },
-  now: Date,
+  at: Date,
 ): LedgerItem {
   const caughtUp = { ...item, fence: held.fence + 1 }
   if (held.token === undefined) return caughtUp
@@ -193,7 +232,7 @@ export function distrusted(
     grant: 'unknown',
     token: held.token,
     versionId: held.versionId,
-    at: now,
+    at,
     kind: 'first',
     refused: false,
   }
@@ -246,7 +285,7 @@ function isAnnounced({ connection, intent }: LedgerItem, { refreshToken }: HeldT
 /** Ends a run: the lease is given up and the outcome written down. */
 export function released(
   item: LedgerItem,
-  end: { now: Date; dueAt: Date; outcome: string; failed: boolean },
+  end: { now: Date; dueAt: Date; outcome: string; failed: boolean; cause?: Cause },
 ): LedgerItem {
   const { lease: _, requested, ...rest } = item
   return {
@@ -255,6 +294,13 @@ export function released(
     ...(end.failed && requested ? { requested } : {}),
     dueAt: end.dueAt,
     attempts: end.failed ? item.attempts + 1 : 0,
-    history: [...item.history, { at: end.now, outcome: end.outcome }].slice(-historyKept),
+    history: [
+      ...item.history,
+      {
+        at: end.now,
+        outcome: end.outcome,
+        ...(end.cause === undefined ? {} : { cause: end.cause }),
+      },
+    ].slice(-historyKept),
   }
 }

@@ -1,9 +1,14 @@
-import { type Enrollment, encodeEnrollment, encodeEscrow, enrollmentSecretId } from './documents.ts'
+import {
+  type Enrollment,
+  encodeEnrollment,
+  encodeEscrow,
+  enrollmentSecretId,
+  type Issued,
+} from './documents.ts'
 import { describeError, StoreError, TokenAtRiskError } from './errors.ts'
 import type { Clock, Parameters, SecretStore } from './ports.ts'
 import { escrowName } from './read-held.ts'
 import { earliest, later, type Timings } from './renewal.ts'
-import type { TokenSet } from './vendor.ts'
 
 /** Where a pair has arrived; `conflict`: another run has already written this version. */
 export type Persisted = 'secret' | 'escrow' | 'conflict'
@@ -19,7 +24,7 @@ export type Persisted = 'secret' | 'escrow' | 'conflict'
  * @throws {TokenAtRiskError} neither took it in time
  */
 export async function persist(
-  enrollment: Enrollment & { readonly tokens: TokenSet },
+  enrollment: Enrollment & { readonly tokens: Issued },
   basedOn: string,
   context: {
     connection: { id: string; vendor: string }

@@ -21,10 +21,13 @@ export interface SecretStore {
     version: StoredVersion,
     label: 'pending' | 'current',
   ) => Promise<'stored' | 'conflict'>
-  /** Moves the current label from one version to another; `superseded` if it stood elsewhere. */
+  /**
+   * Moves the current label from one version to another; `superseded` if it stood elsewhere. Without
+   * `from`, it is given to a version of a secret where none has it.
+   */
   readonly promote: (
     secretId: string,
-    move: { from: string; to: string },
+    move: { from?: string; to: string },
   ) => Promise<'promoted' | 'superseded'>
 }
 

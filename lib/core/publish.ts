@@ -1,7 +1,7 @@
 import { nextDue } from './decide.ts'
 import { consumerSecretId, type Enrollment, encodeConsumer } from './documents.ts'
 import { describeError, LeaseHeldError, StoreError } from './errors.ts'
-import { isLeased, type LedgerItem } from './ledger.ts'
+import { answers, isLeased, type LedgerItem } from './ledger.ts'
 import { untilRunEnds } from './persist.ts'
 import type { Ending } from './release.ts'
 import { later, nearlyOutAt, type Timings, withinWindow } from './renewal.ts'
@@ -53,10 +53,10 @@ export async function verifyAndPublish(
   if (!isLeased(ledger.item, now)) {
     throw new LeaseHeldError('the lease ran out before the token could be published')
   }
-  const where = await publish(document, client.headers(document.tokens), context)
-  ledger.stage((item) => published(item, publication, where, verdict, now, ports.timings))
+  const place = await publish(publication, client.headers(document.tokens), context)
+  ledger.stage((item) => published(item, publication, place, verdict, now, ports.timings))
   if (problem !== undefined) return problem
-  if (where === 'mirror') {
+  if (place.where === 'mirror') {
     return {
       outcome: 'blocked',
       cause: 'version-budget',
@@ -84,37 +84,41 @@ function problemOf(verdict: Verdict): Ending | undefined {
 
 function published(
   item: LedgerItem,
-  { document, isHeld }: Publication,
-  where: 'secret' | 'mirror',
+  publication: Publication,
+  place: Place,
   verdict: Verdict,
   now: Date,
   timings: Timings,
 ): LedgerItem {
+  const { document, isHeld } = publication
   const { versionId, tokens, superseded } = document
   const { issuedAt, expiresAt } = tokens
   const before = item.published
   const isNew = before?.versionId !== versionId
   // Done with new tokens in consumers' reach, the mirror included: asked again, it would renew again.
-  const { requested, rejected, ...rest } = item
+  const { requested, ordered, rejected, ...rest } = item
+  const { where } = place
   const asked = isNew || requested === undefined ? {} : { requested }
   const isWritten = where === 'secret' && (isNew || before.where === 'mirror')
   const writes = withinWindow(item.consumerWrites, now, timings)
-  const found = verdict.verdict === 'good' ? verdict.verified.facts : undefined
+  const { facts, certificates } = verdict.verdict === 'good' ? verdict.verified : {}
   return {
     ...rest,
     ...asked,
+    ...(ordered === undefined || orderFor(publication, item) ? {} : { ordered }),
     ...(rejected === undefined || verdict.verdict === 'good' ? {} : { rejected }),
     published: {
       versionId,
       issuedAt,
       expiresAt,
       held: isHeld,
-      where,
+      ...place,
       proven: verdict.verdict === 'good',
     },
     rotations: item.rotations + (isNew ? 1 : 0),
     consumerWrites: isWritten ? [...writes, now] : writes,
-    facts: { ...item.facts, ...tokens.facts, ...found },
+    facts: { ...item.facts, ...tokens.facts, ...facts },
+    ...(certificates === undefined ? {} : { certificates }),
     ...(expiresAt === null && verdict.verdict === 'good' ? { aliveAt: now } : {}),
     ...(isNew && superseded.length > 0 ? { retireAt: later(now, timings.overlapSeconds) } : {}),
   }
@@ -125,6 +129,22 @@ export function mirrorName(connection: string): string {
   return `/${consumerSecretId(connection)}`
 }
 
+/** Where a document was put, and under which id if not under the one that follows from its version. */
+type Place = Pick<NonNullable<LedgerItem['published']>, 'where' | 'as'>
+
+/** The order that a publication carries out, if there is one: what was held before does not answer it. */
+function orderFor({ document, isHeld }: Publication, { ordered }: LedgerItem) {
+  const isAnswer = ordered !== undefined && (!isHeld || answers(ordered, document.fence))
+  return isAnswer ? ordered : undefined
+}
+
+/** The version of the consumer secret that a document is written as. */
+function idOf(publication: Publication, item: LedgerItem): string {
+  const { versionId } = publication.document
+  const before = item.published?.versionId === versionId ? item.published.as : undefined
+  return orderFor(publication, item)?.versionId ?? before ?? publicationId(versionId)
+}
+
 /**
  * Writes the consumer document, then moves the label to it. If Secrets Manager refuses the version for
  * its quota, the document goes to a parameter of the same name, which has no such limit.
@@ -133,11 +153,12 @@ export function mirrorName(connection: string): string {
  * @throws {StoreError}
  */
 async function publish(
-  held: Held,
+  publication: Publication,
   headers: Readonly<Record<string, string>>,
   context: Context,
-): Promise<'secret' | 'mirror'> {
-  const { run, ports } = context
+): Promise<Place> {
+  const { run, ports, ledger } = context
+  const { document: held } = publication
   const { connection, vendor } = run
   const owner = { connection: connection.id, vendor: vendor.id, url: vendor.url(connection) }
   const text = encodeConsumer(owner, held.tokens, headers)
@@ -145,18 +166,19 @@ async function publish(
   const put = (versionId: string) =>
     untilRunEnds(() => ports.secrets.put(secretId, { versionId, text }, 'pending'), context)
   try {
-    let id = publicationId(held.versionId)
+    let id = idOf(publication, ledger.item)
     if ((await put(id)) === 'conflict') {
-      // Taken by other text: an earlier release wrote the document differently. Same token, another id.
+      // Taken by other text: an earlier release wrote the document differently, or what was ordered was
+      // half done with tokens that are not held. Another id.
       id = publicationId(`${held.versionId}/${run.runId}`)
       await put(id)
     }
     await makeCurrent(secretId, id, context)
-    return 'secret'
+    return { where: 'secret', ...(id === publicationId(held.versionId) ? {} : { as: id }) }
   } catch (error) {
     if (!(error instanceof StoreError && error.kind === 'limit')) throw error
     await untilRunEnds(() => ports.parameters.write(mirrorName(connection.id), text), context)
-    return 'mirror'
+    return { where: 'mirror' }
   }
 }
 
@@ -167,17 +189,19 @@ async function publish(
 async function makeCurrent(secretId: string, to: string, context: Context) {
   const { ports, ledger } = context
   const { published } = ledger.item
-  let from = published === undefined ? undefined : publicationId(published.versionId)
+  let move: { from?: string } | undefined = published && {
+    from: published.as ?? publicationId(published.versionId),
+  }
   await untilRunEnds(async () => {
-    if (from !== undefined && (await ports.secrets.promote(secretId, { from, to })) === 'promoted')
-      return
+    if (move && (await ports.secrets.promote(secretId, { ...move, to })) === 'promoted') return
     // The label is elsewhere: on the first version there is, or put there by a person or by a run that
     // could not write it down. What is read before a write that only the lease's owner can make is older
     // than any other run's publication.
     const current = await ports.secrets.currentId(secretId)
     if (current === to) return
     await ledger.commit()
-    from = current
+    // None at all: a native rotation of a secret without a value has left its empty version there.
+    move = current === undefined ? {} : { from: current }
     throw new StoreError(`the current version of ${secretId} is another one than expected`, 'retry')
   }, context)
 }

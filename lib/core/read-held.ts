@@ -4,7 +4,7 @@ import {
   type Enrollment,
   type Escrowed,
   enrollmentSecretId,
-  isTokenSet,
+  isIssued,
 } from './documents.ts'
 import { distrusted, fingerprint, type LedgerItem } from './ledger.ts'
 import type { Parameters, SecretStore } from './ports.ts'
@@ -105,7 +105,7 @@ export async function readHeld(
   ]) {
     const kept = candidate.in === 'version' ? candidate.enrollment : unwritten(candidate.escrowed)
     const { tokens } = kept
-    if (!isTokenSet(tokens)) continue
+    if (!isIssued(tokens)) continue
     if (isSent(tokens) && !isPutAside(kept)) continue
     if (tokens.issuedAt.getTime() > newestAt) {
       newest = candidate
@@ -163,7 +163,7 @@ async function only(secrets: Reading, secretId: string, versionId: string): Prom
  * rolled back, and with it the record of what was sent. The held refresh token then counts as sent
  * and in doubt, unless an unpromoted successor shows that it was not yet touched.
  */
-export async function noticeLostLedger(found: Found, { ledger, ports }: Context): Promise<Found> {
+export async function noticeLostLedger(found: Found, { ledger }: Context): Promise<Found> {
   const { current, newest } = found
   const fence = Math.max(
     current.fence ?? 0,
@@ -173,8 +173,8 @@ export async function noticeLostLedger(found: Found, { ledger, ports }: Context)
   const { refreshToken } = current.tokens
   const doubtful = newest.in === 'current' && refreshToken !== undefined
   const token = doubtful ? fingerprint(ledger.item.connection, refreshToken) : undefined
-  await ledger.commit((item) =>
-    distrusted(item, { versionId: current.versionId, fence, token }, ports.clock.now()),
-  )
+  const { versionId } = current
+  // A run that took its lease from the lost item may still be waiting for its answer, as long as this one could.
+  await ledger.commit((item) => distrusted(item, { versionId, fence, token }, ledger.deadline))
   return found
 }

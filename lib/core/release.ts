@@ -1,19 +1,15 @@
+import { consumerSecretId } from './documents.ts'
 import { describeError, StoreError } from './errors.ts'
 import { eventType, type RotatorEvent } from './events.ts'
-import { type Cause, type Incident, tell, tellingKey } from './incident.ts'
+import { staleAt } from './freshness.ts'
+import { type Cause, type Incident, needsReading, tell, tellingKey } from './incident.ts'
 import { isLeased, type LedgerItem, released } from './ledger.ts'
 import { untilRunEnds } from './persist.ts'
-import {
-  backoffSeconds,
-  earliest,
-  later,
-  nearlyOutAt,
-  type Timings,
-  versionBudget,
-} from './renewal.ts'
+import { backoffSeconds, earliest, later, type Timings, versionBudget } from './renewal.ts'
 import type { Context } from './run.ts'
 import type { Vendor } from './vendor.ts'
 import { type Expiring, factName, factValue } from './verify.ts'
+import { stepsFor, wordsFor } from './words.ts'
 
 /** How the steps of a run ended, before the lease is released. */
 export interface Ending {
@@ -92,7 +88,14 @@ export async function conclude(ending: Ending, context: Context): Promise<Outcom
   }
 
   try {
-    const end = { now, dueAt, outcome: ending.outcome, failed: isFailure }
+    const { outcome, cause } = ending
+    const end = {
+      now,
+      dueAt,
+      outcome,
+      failed: isFailure,
+      ...(cause === undefined ? {} : { cause }),
+    }
     await untilRunEnds(() => ledger.commit((item) => released(item, end)), context)
   } catch (error) {
     // The lease runs out by itself; what was done is stored, and the next run finds it.
@@ -127,9 +130,10 @@ function isWell({ outcome }: Ending, { published, intent }: LedgerItem): boolean
 async function warn(certificate: Expiring, ending: Ending, now: Date, context: Context) {
   const name = factName(certificate)
   const key = `${context.run.connection.id}/${name}/${factValue(certificate)}`
+  const message = `the certificate "${certificate.name}" ends at ${certificate.notAfter.toISOString()}; replace it before`
   const told = await emit('Token Rotation Failed', key, ending, now, context, {
-    cause: 'certificate-expiring',
-    message: `the certificate "${certificate.name}" ends at ${certificate.notAfter.toISOString()}; replace it before`,
+    message,
+    ...telling('certificate-expiring', message, true, now, context),
   })
   if (!told) return
   context.ledger.stage((item) => ({
@@ -141,29 +145,16 @@ async function warn(certificate: Expiring, ending: Ending, now: Date, context: C
 /** What else a failing run puts at stake, beside its own cause. */
 function atStake(item: LedgerItem, vendor: Vendor, now: Date, timings: Timings): Cause[] {
   const causes: Cause[] = []
-  const { published, aliveAt, refreshExpiresAt } = item
+  const { refreshExpiresAt } = item
+  const stale = staleAt(item, vendor, timings)
   // Never published yet: a newcomer's first tries may fail twice before someone is called.
-  const isStale =
-    published === undefined
-      ? item.attempts >= 2
-      : now >= staleAt({ ...published, aliveAt }, vendor, timings)
+  const isStale = stale === undefined ? item.attempts >= 2 : now >= stale
   if (isStale) causes.push('freshness-at-risk')
   const { refreshAlarmSeconds } = vendor
   if (refreshExpiresAt !== undefined && refreshAlarmSeconds !== undefined) {
     if (now >= later(refreshExpiresAt, -refreshAlarmSeconds)) causes.push('refresh-token-expiring')
   }
   return causes
-}
-
-/** When consumers are no longer served as promised. */
-function staleAt(
-  served: { issuedAt: Date; expiresAt: Date | null; aliveAt: Date | undefined },
-  vendor: Vendor,
-  timings: Timings,
-): Date {
-  if (served.expiresAt !== null || vendor.idleSeconds === undefined)
-    return nearlyOutAt(served, timings)
-  return later(served.aliveAt ?? served.issuedAt, vendor.idleSeconds)
 }
 
 async function announce(cause: Cause, ending: Ending, now: Date, context: Context): Promise<void> {
@@ -182,9 +173,10 @@ async function announce(cause: Cause, ending: Ending, now: Date, context: Contex
     // run is at work, and tells what there is to tell.
     if (!(error instanceof StoreError) || !isLeased(ledger.item, ports.clock.now())) throw error
   }
-  const told = await emit(eventType(cause), tellingKey(incident, cause), ending, now, context, {
-    cause,
+  const key = tellingKey(incident, cause)
+  const told = await emit(eventType(cause), key, ending, now, context, {
     incident: incident.id,
+    ...telling(cause, ending.message, needsReading(before, cause), now, context),
   })
   // Not delivered: told again by the next run, under the same key.
   if (told) ledger.stage((item) => ({ ...item, incident }))
@@ -231,7 +223,7 @@ async function emit(
   ending: Ending,
   now: Date,
   { run, ports, ledger }: Context,
-  extra: { cause?: Cause; incident?: string; message?: string } = {},
+  extra: Partial<RotatorEvent['detail']> = {},
 ): Promise<boolean> {
   const { published } = ledger.item
   const event: RotatorEvent = {
@@ -249,7 +241,6 @@ async function emit(
       ...extra,
       ...(ending.warning === undefined ? {} : { warning: ending.warning }),
       ...(published?.expiresAt ? { publishedUntil: published.expiresAt.toISOString() } : {}),
-      ...(extra.cause === 'enrollment-required' ? { steps: steps(run) } : {}),
     },
   }
   try {
@@ -260,7 +251,21 @@ async function emit(
   }
 }
 
-/** What a person does: the vendor's own console steps, then ours. */
-function steps({ vendor, connection }: Context['run']): string[] {
-  return [...vendor.enrollmentSteps, `run: token-rotator enroll ${connection.id}`]
+/** What an event says to whoever is to do something about its cause. */
+function telling(
+  cause: Cause,
+  message: string | undefined,
+  notify: boolean,
+  now: Date,
+  { run, ledger }: Context,
+): Partial<RotatorEvent['detail']> {
+  const { readers, id } = run.connection
+  return {
+    cause,
+    secret: consumerSecretId(id),
+    ...(readers === undefined ? {} : { readers }),
+    steps: stepsFor(cause, run),
+    ...(notify ? { notify } : {}),
+    words: wordsFor(cause, run, ledger.item, message, now),
+  }
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { InferOutput } from 'valibot'
 import type { Renew } from './connection.ts'
 import type { HeldTokens } from './vendor.ts'
@@ -66,8 +66,11 @@ export function later(instant: Date, seconds: number): Date {
 }
 
 export function earliest(...instants: readonly (Date | undefined)[]): Date | undefined {
-  const times = instants.flatMap((instant) => (instant === undefined ? [] : [instant.getTime()]))
-  return times.length === 0 ? undefined : new Date(Math.min(...times))
+  let first: Date | undefined
+  for (const instant of instants) {
+    if (instant !== undefined && (first === undefined || instant < first)) first = instant
+  }
+  return first
 }
 
 export function latest(one: Date, other: Date): Date {
@@ -90,9 +93,16 @@ export function renewalSeconds(lifetimeSeconds: number, jitter: number, timings:
   return Math.max(lifetimeSeconds - (1 + jitter / 10) * margin, soonest)
 }
 
+// Every decision asks for it, and a process has few connections.
+const jitters = new Map<string, number>()
+
 /** A number from 0 up to 1 that belongs to a connection: equal expiries spread out, and stay spread. */
 export function jitterOf(connection: string): number {
-  return createHash('sha256').update(connection).digest().readUInt32BE(0) / 2 ** 32
+  const known = jitters.get(connection)
+  if (known !== undefined) return known
+  const jitter = hash('sha256', connection, 'buffer').readUInt32BE(0) / 2 ** 32
+  jitters.set(connection, jitter)
+  return jitter
 }
 
 /**

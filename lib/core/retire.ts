@@ -4,11 +4,11 @@ import { type Context, callNow } from './run.ts'
 import type { Grant, TokenSet, VendorClient } from './vendor.ts'
 
 /**
- * The token sets to be ended once `tokens` has replaced what was held. A refresh carries its session
+ * The token sets to be ended once what was issued then has replaced what was held. A refresh carries its session
  * on; a grant that starts anew leaves the old session behind, to be ended when no cache serves it any more.
  */
 export function supersededBy(
-  tokens: TokenSet,
+  { issuedAt }: { readonly issuedAt: Date },
   held: Enrollment,
   grant: Grant,
   client: VendorClient,
@@ -17,7 +17,7 @@ export function supersededBy(
   if (client.revoke === undefined) return []
   const pending = item.retireAt === undefined ? [] : held.superseded
   const isLeft = grant.spends === 'nothing' || grant.revokesHeld === true
-  const living = isTokenSet(held.tokens) && isLeft && isAlive(held.tokens, tokens.issuedAt)
+  const living = isTokenSet(held.tokens) && isLeft && isAlive(held.tokens, issuedAt)
   return living ? [...pending, held.tokens as TokenSet] : pending
 }
 

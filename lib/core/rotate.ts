@@ -1,11 +1,11 @@
 import { introspect, keepAlive, withoutSession } from './ask.ts'
 import { begin } from './begin.ts'
-import { type Blocked, decide } from './decide.ts'
-import { type Enrollment, enrollmentSecretId } from './documents.ts'
+import { type Blocked, canAskAtWill, decide } from './decide.ts'
+import { type Enrollment, enrollmentSecretId, type Issued } from './documents.ts'
 import { ConfigError, LeaseHeldError, TokenAtRiskError } from './errors.ts'
 import { grant } from './grant.ts'
 import { openLedger } from './lease.ts'
-import { doubtMoved, isHandedBack, type LedgerItem, settled } from './ledger.ts'
+import { doubtMoved, isAsked, isHandedBack, type LedgerItem, settled } from './ledger.ts'
 import { persist, untilRunEnds } from './persist.ts'
 import { type Held, type Publication, verifyAndPublish } from './publish.ts'
 import { escrowName, type Found, noticeLostLedger, readHeld } from './read-held.ts'
@@ -82,13 +82,11 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
     await open.client?.close()
     const client = ports.connect(connection, vendor, held)
     open.client = client
+    const situation = { grants: client.grants, held, item: ledger.item, now: ports.clock.now() }
     const decision = decide({
+      ...situation,
       connection,
-      grants: client.grants,
-      held,
-      item: ledger.item,
-      now: ports.clock.now(),
-      forced: ledger.item.requested ?? false,
+      forced: isAsked(ledger.item, held),
       canIntrospect: canIntrospect && client.introspect !== undefined,
       timings: ports.timings,
       idleSeconds: vendor.idleSeconds,
@@ -105,7 +103,16 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
         if ('ending' in granted) return granted.ending
         if ('error' in granted) {
           ending = { ...ending, error: granted.error }
-          found = undefined
+          const { kept } = granted
+          if (kept === undefined || canAskAtWill(situation)) {
+            found = undefined
+            break
+          }
+          const superseded = supersededBy(kept, held, decision.grant, client, ledger.item)
+          found = await keep(kept, superseded, found, context)
+          // The next run asks with it: what spoils the answers may spoil the next one too.
+          if (found !== undefined)
+            return { ...ending, outcome: 'failed', message: granted.error.message }
           break
         }
         const { tokens } = granted
@@ -202,12 +209,12 @@ async function adopt(found: Found, context: Context): Promise<Found | undefined>
   // written, with their credentials and this pair.
   const { tokens, superseded } = newest.in === 'version' ? newest.enrollment : newest.escrowed
   context.ledger.stage((item) => doubtMoved(item, tokens, successorId(found.tip)))
-  return keep(tokens as TokenSet, superseded, found, context)
+  return keep(tokens as Issued, superseded, found, context)
 }
 
 /** Persist and promote: from here on no crash can lose the pair. */
 async function keep(
-  tokens: TokenSet,
+  tokens: Issued,
   superseded: readonly TokenSet[],
   found: Found,
   context: Context,
@@ -216,7 +223,7 @@ async function keep(
   const { current, tip } = found
   const { credential, credentialId } = current
   const versionId = successorId(tip)
-  const next: Held = {
+  const next = {
     versionId,
     credential,
     credentialId,

@@ -11,6 +11,8 @@ export interface Run {
   readonly vendor: Vendor
   /** Unique to this run; owns the lease and marks its writes to the ledger. */
   readonly runId: string
+  /** The version of the consumer secret that Secrets Manager ordered a renewal for, if it did. */
+  readonly publishAs?: string
   /** Seconds until the function is ended from outside, by whoever will end it. */
   readonly remainingSeconds: () => number
 }

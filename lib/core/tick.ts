@@ -14,6 +14,8 @@ export interface Tick {
   readonly remainingSeconds: () => number
   /** Gives each run its own id. */
   readonly newRunId: () => string
+  /** Told of each run as it ends, and of its seconds. */
+  readonly ended?: (outcome: Outcome, seconds: number) => void
   /** Runs at a time; a slow host holds its own slot only. Default 20. */
   readonly concurrency?: number
 }
@@ -37,17 +39,23 @@ export async function tick(tick: Tick, ports: Ports): Promise<Outcome[]> {
     .sort((one, other) => dueAt(one) - dueAt(other))
 
   const limit = pLimit(tick.concurrency ?? 20)
-  const { vendor, remainingSeconds, newRunId } = tick
+  const { vendor, remainingSeconds, newRunId, ended } = tick
+  const admitted = async (connection: Connection): Promise<Outcome> => {
+    if (remainingSeconds() <= leastSeconds(timings))
+      return { connection: connection.id, outcome: 'deferred' }
+    try {
+      return await rotate({ connection, vendor, runId: newRunId(), remainingSeconds }, ports)
+    } catch (error) {
+      return { connection: connection.id, ...failed(error) }
+    }
+  }
   return Promise.all(
     due.map((connection) =>
       limit(async (): Promise<Outcome> => {
-        if (remainingSeconds() <= leastSeconds(timings))
-          return { connection: connection.id, outcome: 'deferred' }
-        try {
-          return await rotate({ connection, vendor, runId: newRunId(), remainingSeconds }, ports)
-        } catch (error) {
-          return { connection: connection.id, ...failed(error) }
-        }
+        const begun = clock.now().getTime()
+        const outcome = await admitted(connection)
+        ended?.(outcome, Math.max(0, (clock.now().getTime() - begun) / 1000))
+        return outcome
       }),
     ),
   )

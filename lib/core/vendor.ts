@@ -23,7 +23,11 @@ export interface TokenSet {
   readonly facts?: Readonly<Record<string, string>>
 }
 
-/** What is held: a whole set, a bare refresh token just enrolled, or nothing yet. */
+/** A refresh token that came without an access token that can be used: enough to ask again with. */
+export type RefreshOnly = Pick<TokenSet, 'issuedAt' | 'grant' | 'refreshExpiresAt'> &
+  Required<Pick<TokenSet, 'refreshToken'>>
+
+/** What is held: a whole set, a bare refresh token, or nothing yet. */
 export type HeldTokens = Partial<TokenSet>
 
 /** One call's frame. */

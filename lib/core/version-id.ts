@@ -1,7 +1,7 @@
-import { v5 as uuidV5 } from 'uuid'
+import { parse, v5 as uuidV5 } from 'uuid'
 
 // Any fixed namespace serves; a constant of our own keeps the ids apart from other uuid5 users.
-const namespace = '6f1d3c52-8a0e-4f0b-9d0e-6a7c1f4b2e90'
+const namespace = parse('6f1d3c52-8a0e-4f0b-9d0e-6a7c1f4b2e90')
 
 /**
  * The id of the one version that may follow `versionId`. Secrets Manager refuses other content under
@@ -9,10 +9,10 @@ const namespace = '6f1d3c52-8a0e-4f0b-9d0e-6a7c1f4b2e90'
  * finds it without knowing who wrote it.
  */
 export function successorId(versionId: string): string {
-  return uuidV5(`successor:${versionId}`, namespace)
+  return uuidV5(Buffer.from(`successor:${versionId}`), namespace)
 }
 
 /** The id under which the consumer document of an enrollment version is published: repeating is a no-op. */
 export function publicationId(versionId: string): string {
-  return uuidV5(`publication:${versionId}`, namespace)
+  return uuidV5(Buffer.from(`publication:${versionId}`), namespace)
 }

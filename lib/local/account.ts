@@ -2,7 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { devNull, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CreateTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import {
+  CreateSecretCommand,
+  DescribeSecretCommand,
+  RotateSecretCommand,
+  SecretsManagerClient,
+} from '@aws-sdk/client-secrets-manager'
 import { nameOf } from '../aws/store-error.ts'
 import {
   consumerSecretId,
@@ -47,6 +52,35 @@ export async function deployLocally(connections: readonly { id: string }[]): Pro
         .send(new CreateSecretCommand({ Name }))
         .catch(unlessItExists('ResourceExistsException'))
     }
+  }
+  secrets.destroy()
+}
+
+/** ARN of a vendor's function in the local account. */
+export function functionArn(vendor: string): string {
+  return `arn:aws:lambda:us-east-1:123456789012:function:token-rotator-${vendor}`
+}
+
+/**
+ * Native rotation of every consumer secret, as `cdk deploy` would configure it. The endpoint must have
+ * been given the functions; it tries the test step of each.
+ */
+export async function configureRotation(
+  connections: readonly { id: string; vendor: string }[],
+): Promise<void> {
+  const secrets = new SecretsManagerClient({})
+  for (const { id, vendor } of connections) {
+    const SecretId = consumerSecretId(id)
+    const { RotationLambdaARN } = await secrets.send(new DescribeSecretCommand({ SecretId }))
+    if (RotationLambdaARN !== undefined) continue
+    await secrets.send(
+      new RotateSecretCommand({
+        SecretId,
+        RotationLambdaARN: functionArn(vendor),
+        RotationRules: { AutomaticallyAfterDays: 30 },
+        RotateImmediately: false,
+      }),
+    )
   }
   secrets.destroy()
 }

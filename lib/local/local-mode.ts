@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { readSettings } from '../aws/environment.ts'
-import { createHandler } from '../aws/handler.ts'
+import { createHandler, type Handler } from '../aws/handler.ts'
 import { awsPorts } from '../aws/ports.ts'
 import { enroll } from '../core/enroll.ts'
 import { describeError } from '../core/errors.ts'
@@ -10,7 +10,13 @@ import { defaultTimings, type Timings } from '../core/renewal.ts'
 import type { Ports } from '../core/run.ts'
 import { createHttp } from '../http.ts'
 import { vendors } from '../vendors/index.ts'
-import { deployLocally, enterLocalAccount, provideConnections } from './account.ts'
+import {
+  configureRotation,
+  deployLocally,
+  enterLocalAccount,
+  functionArn,
+  provideConnections,
+} from './account.ts'
 import { startAwsEndpoint } from './aws/endpoint.ts'
 import { demoConnections } from './demo-connections.ts'
 import { startReader } from './reader.ts'
@@ -70,6 +76,11 @@ export async function startLocalMode(options: LocalModeOptions): Promise<LocalMo
     demos.map(({ configuration }) => configuration),
   )
   await deployLocally(demoConnections)
+  const functions = createFunctions(timings)
+  for (const [vendor, invoke] of functions) endpoint.provideFunction(functionArn(vendor), invoke)
+  await configureRotation(demoConnections)
+  // Before anything is enrolled: with nothing to be tested, no vendor is asked.
+  await endpoint.rotationsSettled()
   const settings = readSettings(process.env, vendors)
   const ports = awsPorts(settings, timings)
   for (const { demo, simulator } of demos) {
@@ -90,12 +101,7 @@ export async function startLocalMode(options: LocalModeOptions): Promise<LocalMo
     )
     return { id: demo.id, simulator, reader }
   })
-  const ticking = startTicks(
-    [...new Set(demos.map(({ demo }) => demo.vendor))],
-    timings,
-    60 / speed,
-    onOutcome,
-  )
+  const ticking = startTicks([...functions.values()], 60 / speed, onOutcome)
 
   return {
     url: endpoint.url,
@@ -103,6 +109,7 @@ export async function startLocalMode(options: LocalModeOptions): Promise<LocalMo
       Promise.all(running.map((one) => connectionStatus(one, ports, settings.connections))),
     async stop() {
       await ticking.stop()
+      await endpoint.rotationsSettled()
       await Promise.all(running.map(({ reader }) => reader.stop()))
       const report = await makeReport(
         running,
@@ -147,23 +154,36 @@ async function enrollDemo(
   await enroll(run, fields, randomUUID(), ports)
 }
 
+type LocalFunction = (event: object) => ReturnType<Handler>
+
+/** The function of each vendor in use, by the vendor's id, with a function's time to live. */
+function createFunctions(timings: Timings): Map<string, LocalFunction> {
+  const used = new Set(demoConnections.map(({ vendor }) => vendor))
+  return new Map(
+    Object.values(vendors)
+      .filter(({ id }) => used.has(id))
+      .map((vendor) => {
+        const handler = createHandler(vendor, timings)
+        const invoke: LocalFunction = (event) => {
+          const end = Date.now() + functionSeconds * 1000
+          return handler(event, { getRemainingTimeInMillis: () => end - Date.now() })
+        }
+        return [vendor.id, invoke]
+      }),
+  )
+}
+
 /** The schedule: every vendor's function at every tick, also while an earlier one is still at work. */
 function startTicks(
-  vendorIds: readonly string[],
-  timings: Timings,
+  functions: readonly LocalFunction[],
   everySeconds: number,
   onOutcome: (outcome: Outcome) => void,
 ) {
   const stopping = new AbortController()
-  const handlers = vendorIds.flatMap((id) => {
-    const vendor = vendors[id]
-    return vendor === undefined ? [] : [createHandler(vendor, timings)]
-  })
   const underWay = new Set<Promise<void>>()
-  const invoke = async (handler: (typeof handlers)[number]) => {
-    const end = Date.now() + functionSeconds * 1000
+  const invoke = async (tick: LocalFunction) => {
     try {
-      const { outcomes } = await handler({}, { getRemainingTimeInMillis: () => end - Date.now() })
+      const { outcomes } = await tick({})
       outcomes.forEach(onOutcome)
     } catch (error) {
       onOutcome({ connection: '(tick)', outcome: 'failed', error: describeError(error) })
@@ -171,8 +191,8 @@ function startTicks(
   }
   const loop = async () => {
     while (!stopping.signal.aborted) {
-      for (const handler of handlers) {
-        const invocation = invoke(handler).finally(() => underWay.delete(invocation))
+      for (const tick of functions) {
+        const invocation = invoke(tick).finally(() => underWay.delete(invocation))
         underWay.add(invocation)
       }
       await sleep(everySeconds * 1000, undefined, { signal: stopping.signal }).catch(

@@ -1,15 +1,19 @@
 import * as v from 'valibot'
 import { ConfigError, GrantRefusedError, ResponseError } from '../core/errors.ts'
+import type { Redacted } from '../core/redacted.ts'
 import { later } from '../core/renewal.ts'
 import type { HttpAnswer, TokenSet } from '../core/vendor.ts'
 import { claimsOf, keysOf, lifetimeSeconds, WireToken } from './token.ts'
 
 // Every field of the device's answer is optional in its own description, so what is needed is checked.
+const RefreshPart = v.object({
+  refresh_token: v.optional(v.union([WireToken, v.null()])),
+  refresh_expires_in: v.optional(v.unknown()),
+})
 const Answer = v.object({
   access_token: WireToken,
   expires_in: v.optional(v.unknown()),
-  refresh_token: v.optional(v.union([WireToken, v.null()])),
-  refresh_expires_in: v.optional(v.unknown()),
+  ...RefreshPart.entries,
 })
 
 /** In seconds: the longest the device grants (365 and 395 days), and what a login gives (30 and 40 min). */
@@ -50,34 +54,48 @@ export function readGrant(
   }
   const answer = v.safeParse(Answer, json)
   if (status !== 200 || !answer.success) {
-    throw new ResponseError(`the ${grant} grant gave no token`, { status, keys: keysOf(json) })
+    const half = v.safeParse(RefreshPart, json)
+    const { refreshToken, ...rest } =
+      status === 200 && half.success ? refreshPart(half.output, now) : {}
+    throw new ResponseError(`the ${grant} grant gave no token`, {
+      status,
+      keys: keysOf(json),
+      ...(refreshToken === undefined
+        ? {}
+        : { kept: { refreshToken, ...rest, issuedAt: now, grant } }),
+    })
   }
-  const { access_token: accessToken, refresh_token: refreshToken } = answer.output
-  const lives = (told: unknown, token: typeof accessToken, bounds: typeof access) =>
-    isLifetime(told, bounds.longest) ? told : lifetimeSeconds(token, now, bounds)
+  const { access_token: accessToken, expires_in } = answer.output
   const session = claimsOf(accessToken).other
   return {
     accessToken,
     tokenType: 'Bearer',
     issuedAt: now,
-    expiresAt: later(now, lives(answer.output.expires_in, accessToken, access)),
+    expiresAt: later(now, lives(expires_in, accessToken, access, now)),
     grant,
     facts: {
       ...text('session', session.jti),
       ...text('origin', session.origin ?? origins[grant]),
       ...text('subject', session.sub),
     },
-    ...(refreshToken === undefined || refreshToken === null
-      ? {}
-      : {
-          refreshToken,
-          refreshExpiresAt: later(
-            now,
-            lives(answer.output.refresh_expires_in, refreshToken, refresh),
-          ),
-          ...refreshesLeft(claimsOf(refreshToken).other.refreshCount),
-        }),
+    ...refreshPart(answer.output, now),
   }
+}
+
+function refreshPart(
+  { refresh_token: refreshToken, refresh_expires_in }: v.InferOutput<typeof RefreshPart>,
+  now: Date,
+): Pick<TokenSet, 'refreshToken' | 'refreshExpiresAt' | 'refreshesLeft'> {
+  if (refreshToken === undefined || refreshToken === null) return {}
+  return {
+    refreshToken,
+    refreshExpiresAt: later(now, lives(refresh_expires_in, refreshToken, refresh, now)),
+    ...refreshesLeft(claimsOf(refreshToken).other.refreshCount),
+  }
+}
+
+function lives(told: unknown, token: Redacted, bounds: typeof access, now: Date): number {
+  return isLifetime(told, bounds.longest) ? told : lifetimeSeconds(token, now, bounds)
 }
 
 // A refresh says by its claims where its chain began.

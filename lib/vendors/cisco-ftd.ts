@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { VendorOrigin } from '../core/connection.ts'
+import { oncePerConnection, VendorOrigin } from '../core/connection.ts'
 import { ConfigError, VerifyFailedError } from '../core/errors.ts'
 import { later } from '../core/renewal.ts'
 import type { Call, Grant, HeldTokens, HttpAnswer, TokenSet, Vendor } from '../core/vendor.ts'
@@ -50,6 +50,7 @@ const Options = v.strictObject({
   /** Units that may answer, e.g. both of a high-availability pair; any by default. */
   serialNumbers: v.optional(v.pipe(v.array(v.string()), v.minLength(1, 'allowed is at least one'))),
 })
+const optionsOf = oncePerConnection(({ options }) => v.parse(Options, options))
 type CustomToken = v.InferOutput<typeof CustomToken>
 
 const Login = v.object({
@@ -84,12 +85,12 @@ export const ciscoFtd: Vendor = {
     'open the device manager of this device and check that the user exists, is a local user and may log in',
     'if its password has changed, have the new one at hand',
   ],
-  url: (connection) => new URL(v.parse(Options, connection.options).url).origin,
+  url: (connection) => new URL(optionsOf(connection).url).origin,
   accessLifetimeSeconds: (connection) =>
-    v.parse(Options, connection.options).customToken?.desiredExpiresIn ?? passwordAccessSeconds,
+    optionsOf(connection).customToken?.desiredExpiresIn ?? passwordAccessSeconds,
 
   connect(connection, credential, http) {
-    const { url, apiVersion, customToken, serialNumbers } = v.parse(Options, connection.options)
+    const { url, apiVersion, customToken, serialNumbers } = optionsOf(connection)
     const login = v.safeParse(Login, credential)
     if (!login.success) {
       const field = v.getDotPath(login.issues[0]) ?? 'credential'

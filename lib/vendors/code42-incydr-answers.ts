@@ -1,7 +1,7 @@
 import * as v from 'valibot'
 import { GrantRefusedError, ResponseError, VerifyFailedError } from '../core/errors.ts'
 import { later } from '../core/renewal.ts'
-import type { HttpAnswer, TokenSet, Verified } from '../core/vendor.ts'
+import type { HttpAnswer, RefreshOnly, TokenSet, Verified } from '../core/vendor.ts'
 import { keysOf, lifetimeSeconds, shownId, WireToken } from './token.ts'
 
 /** Documented lives of access tokens, in seconds: an API client's, and a user's. */
@@ -120,7 +120,8 @@ export function readLogin(answer: HttpAnswer, now: Date, withCode: boolean): Tok
 }
 
 const Half = v.object({ tokenValue: WireToken, expiresAt: v.optional(v.unknown()) })
-const Pair = v.object({ accessToken: Half, refreshToken: Half })
+const RefreshHalf = v.object({ refreshToken: Half })
+const Pair = v.object({ accessToken: Half, ...RefreshHalf.entries })
 
 /**
  * Reads the answer of the refresh URL. The held refresh token is used up by now, so instants that
@@ -137,11 +138,6 @@ export function readPair(answer: HttpAnswer, now: Date): TokenSet {
       status,
     })
   }
-  const pair = v.safeParse(Pair, json)
-  if (status !== 200 || !pair.success) {
-    throw unexpected(answer, { name: 'the refresh URL', option: 'refreshUrl' }, pair.issues)
-  }
-  const { accessToken, refreshToken } = pair.output
   // The instants are by the vendor's clock, so they are counted from what that clock shows.
   const vendorNow = dateOf(answer) ?? now
   const lives = ({ expiresAt }: v.InferOutput<typeof Half>) => {
@@ -149,12 +145,30 @@ export function readPair(answer: HttpAnswer, now: Date): TokenSet {
     const seconds = end === undefined ? 0 : (end.getTime() - vendorNow.getTime()) / 1000
     return seconds > 0 ? seconds : undefined
   }
-  const refreshSeconds = lives(refreshToken)
+  const refreshPart = ({ refreshToken }: v.InferOutput<typeof RefreshHalf>) => {
+    const refreshSeconds = lives(refreshToken)
+    return {
+      refreshToken: refreshToken.tokenValue,
+      ...(refreshSeconds === undefined ? {} : { refreshExpiresAt: later(now, refreshSeconds) }),
+    }
+  }
+  const pair = v.safeParse(Pair, json)
+  if (status !== 200 || !pair.success) {
+    const half = v.safeParse(RefreshHalf, json)
+    throw unexpected(
+      answer,
+      { name: 'the refresh URL', option: 'refreshUrl' },
+      pair.issues,
+      status === 200 && half.success
+        ? { ...refreshPart(half.output), issuedAt: now, grant: 'refresh_token' }
+        : undefined,
+    )
+  }
+  const { accessToken } = pair.output
   const seconds = Math.min(lives(accessToken) ?? clientAccessSeconds, longestSeconds)
   return {
     ...tokenSet('refresh_token', accessToken.tokenValue, now, seconds),
-    refreshToken: refreshToken.tokenValue,
-    ...(refreshSeconds === undefined ? {} : { refreshExpiresAt: later(now, refreshSeconds) }),
+    ...refreshPart(pair.output),
   }
 }
 
@@ -214,8 +228,9 @@ function unexpected(
   { status, contentType, json }: HttpAnswer,
   { name, option }: Asked,
   issues: readonly v.BaseIssue<unknown>[] | undefined,
+  kept?: RefreshOnly,
 ): ResponseError {
-  const found = { status, keys: keysOf(json) }
+  const found = { status, keys: keysOf(json), kept }
   if (status >= 300 && status < 400) {
     return new ResponseError(
       `${name} answered with a redirect, which is never followed with a credential; check ${option}`,

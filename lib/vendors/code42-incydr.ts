@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { type Connection, VendorOrigin, VendorUrl } from '../core/connection.ts'
+import { type Connection, oncePerConnection, VendorOrigin, VendorUrl } from '../core/connection.ts'
 import { ConfigError } from '../core/errors.ts'
 import type { Vendor } from '../core/vendor.ts'
 import { readProof } from './code42-incydr-answers.ts'
@@ -117,7 +117,7 @@ function flowOf(connection: Connection): Flow {
 }
 
 /** @throws {ConfigError} an option that the flow needs and lacks, or has no use for */
-function optionsOf(connection: Connection): Options {
+const optionsOf = oncePerConnection((connection): Options => {
   const options = v.parse(Options, connection.options)
   const { needs, takes }: Flow = flows[options.flow]
   for (const name of ownOptions) {
@@ -132,4 +132,4 @@ function optionsOf(connection: Connection): Options {
     }
   }
   return options
-}
+})

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { VendorUrl } from '../core/connection.ts'
+import { oncePerConnection, VendorUrl } from '../core/connection.ts'
 import { ConfigError, GrantRefusedError, ResponseError, VerifyFailedError } from '../core/errors.ts'
 import { later } from '../core/renewal.ts'
 import type { HeldTokens, HttpAnswer, TokenSet, Vendor } from '../core/vendor.ts'
@@ -25,8 +25,12 @@ const Options = v.strictObject({
   /** Root of the service; its one public host by default. */
   url: v.optional(VendorUrl, 'https://mdr.kaspersky.com'),
 })
+const optionsOf = oncePerConnection(({ options }) => v.parse(Options, options))
 
-const Answer = v.object({ access_token: WireToken, refresh_token: WireToken })
+const Enrolled = v.object({ clientId: v.optional(ClientId) })
+
+const Half = v.object({ refresh_token: WireToken })
+const Answer = v.object({ access_token: WireToken, ...Half.entries })
 
 /**
  * Kaspersky Managed Detection and Response. Every refresh token buys one new pair and is dead
@@ -52,12 +56,12 @@ export const kasperskyMdr: Vendor = {
     'choose the API connection in state "Pending activation", or add one',
     'press Refresh beside the JWT token; copy the client id and the refresh token (valid 24 hours, usable once)',
   ],
-  url: (connection) => new URL(v.parse(Options, connection.options).url).origin,
+  url: (connection) => new URL(optionsOf(connection).url).origin,
   accessLifetimeSeconds: () => accessSeconds,
 
   connect(connection, credential, http) {
-    const { clientId: configured, url } = v.parse(Options, connection.options)
-    const enrolled = v.safeParse(v.object({ clientId: v.optional(ClientId) }), credential)
+    const { clientId: configured, url } = optionsOf(connection)
+    const enrolled = v.safeParse(Enrolled, credential)
     if (!enrolled.success) throw new ConfigError('clientId', 'has the wrong shape; allowed is text')
     const clientId = configured ?? enrolled.output.clientId
     if (clientId === undefined) {
@@ -126,18 +130,28 @@ function readPair({ status, json }: HttpAnswer, now: Date): TokenSet {
   }
   const pair = v.safeParse(Answer, json)
   if (status !== 200 || !pair.success) {
-    throw new ResponseError('session/confirm gave no token pair', { status, keys: keysOf(json) })
+    const half = v.safeParse(Half, json)
+    throw new ResponseError('session/confirm gave no token pair', {
+      status,
+      keys: keysOf(json),
+      ...(status === 200 && half.success
+        ? { kept: { issuedAt: now, ...refreshPart(half.output, now) } }
+        : {}),
+    })
   }
-  const { access_token: accessToken, refresh_token: refreshToken } = pair.output
+  const { access_token: accessToken } = pair.output
   return {
     accessToken,
     tokenType: 'Bearer',
     issuedAt: now,
     expiresAt: later(now, lifetimeSeconds(accessToken, now, access)),
-    refreshToken,
-    refreshExpiresAt: later(now, lifetimeSeconds(refreshToken, now, refresh)),
-    grant: 'refresh_token',
+    ...refreshPart(pair.output, now),
   }
+}
+
+function refreshPart({ refresh_token: refreshToken }: v.InferOutput<typeof Half>, now: Date) {
+  const refreshExpiresAt = later(now, lifetimeSeconds(refreshToken, now, refresh))
+  return { refreshToken, refreshExpiresAt, grant: 'refresh_token' }
 }
 
 const Count = v.object({ count: v.pipe(v.number(), v.integer()) })

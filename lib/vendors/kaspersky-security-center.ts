@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { VendorOrigin } from '../core/connection.ts'
+import { oncePerConnection, VendorOrigin } from '../core/connection.ts'
 import { ConfigError, VerifyFailedError } from '../core/errors.ts'
 import type { Redacted } from '../core/redacted.ts'
 import type { Call, HttpAnswer, TokenSet, Vendor, Verified } from '../core/vendor.ts'
@@ -77,6 +77,7 @@ const Options = v.strictObject({
     [],
   ),
 })
+const optionsOf = oncePerConnection(({ options }) => v.parse(Options, options))
 
 /**
  * Kaspersky Security Center, the Open API of an Administration Server. Nothing lasts here: a login
@@ -110,11 +111,11 @@ export const kasperskySecurityCenter: Vendor = {
     'open the console of Kaspersky Security Center, section Users & roles, and check that the account exists and is not locked: ten wrong passwords lock it for an hour, and only a new password unlocks it earlier',
     'exempt the account from two-step verification, or have its secret key (the seed beside the QR code) at hand',
   ],
-  url: (connection) => new URL(v.parse(Options, connection.options).url).origin,
+  url: (connection) => new URL(optionsOf(connection).url).origin,
   accessLifetimeSeconds: () => idleSeconds,
 
   connect(connection, credential, http) {
-    const { url, virtualServer, path, ...configured } = v.parse(Options, connection.options)
+    const { url, virtualServer, path, ...configured } = optionsOf(connection)
     const { origin, host } = new URL(url)
     const rpc = createRpc(http, origin)
     const account = decodeAccount(credential, configured)

@@ -16,11 +16,14 @@ const shortestSeconds = 60
 const longestSeconds = 2_592_000
 
 // `token_type` is lower-case on the wire. A later grant costs nothing, so no oddity has to be taken.
+const RefreshPart = v.object({
+  refresh_token: v.nullish(v.union([WireToken, v.literal('')])),
+})
 const Answer = v.object({
   access_token: WireToken,
   token_type: v.pipe(v.string(), v.regex(/^bearer$/i)),
   expires_in: v.pipe(v.number(), v.minValue(shortestSeconds), v.maxValue(longestSeconds)),
-  refresh_token: v.nullish(v.union([WireToken, v.literal('')])),
+  ...RefreshPart.entries,
 })
 
 const wanted: Readonly<Record<string, string>> = {
@@ -50,9 +53,12 @@ export function readTokens(answer: HttpAnswer, grant: GrantName, now: Date): Tok
       : status !== 200 || !field
         ? 'without a token'
         : `with an unusable ${field}; allowed is ${wanted[field]}`
+    const half = v.safeParse(RefreshPart, json)
+    const refreshToken = status === 200 && half.success && half.output.refresh_token
     throw new ResponseError(`the token URL answered the ${grant} grant ${what}`, {
       status,
       keys: keysOf(json),
+      ...(refreshToken ? { kept: { refreshToken, issuedAt: now, grant } } : {}),
     })
   }
   const { access_token: accessToken, expires_in, refresh_token: refreshToken } = decoded.output

@@ -1,6 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import * as v from 'valibot'
-import { VendorUrl } from '../core/connection.ts'
+import { oncePerConnection, VendorUrl } from '../core/connection.ts'
 import { ConfigError, GrantRefusedError, TransportError } from '../core/errors.ts'
 import { Redacted } from '../core/redacted.ts'
 import { later } from '../core/renewal.ts'
@@ -26,6 +26,7 @@ const Options = v.strictObject({
     600,
   ),
 })
+const optionsOf = oncePerConnection(({ options }) => v.parse(Options, options))
 
 /** Two ticks, in seconds: a token that lives shorter may end before it can be renewed. */
 const shortSeconds = 120
@@ -68,8 +69,8 @@ export const kicsForNetworks: Vendor = {
     'if its certificate ended or was superseded, create a new communication data package with a password; the former certificate dies at once',
     'take certificates.pfx from the package; enroll its Base64 as pfx, and the password as pfxPassword',
   ],
-  url: (connection) => new URL(v.parse(Options, connection.options).url).origin,
-  accessLifetimeSeconds: (connection) => v.parse(Options, connection.options).sessionMinutes * 60,
+  url: (connection) => new URL(optionsOf(connection).url).origin,
+  accessLifetimeSeconds: (connection) => optionsOf(connection).sessionMinutes * 60,
   prepare: async (fields) => (await import('./kics-for-networks-package.ts')).convert(fields),
   tlsMaterial(credential) {
     const { certificate, privateKey, serverCertificate } = readCredential(credential)
@@ -80,7 +81,7 @@ export const kicsForNetworks: Vendor = {
   },
 
   connect(connection, credential, http) {
-    const { url, tokenUrl, apiVersion } = v.parse(Options, connection.options)
+    const { url, tokenUrl, apiVersion } = optionsOf(connection)
     const { notAfter } = readCredential(credential)
     const base = url.replace(/\/+$/, '')
 

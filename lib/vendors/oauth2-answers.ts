@@ -6,15 +6,18 @@ import type { Client } from './oauth2-client.ts'
 import { longestLifetimeSeconds, type Settings } from './oauth2-options.ts'
 import { claimsOf, keysOf, lifetimeSeconds, WireToken } from './token.ts'
 
-const Tokens = v.object({
-  access_token: WireToken,
-  token_type: v.optional(v.unknown()),
-  expires_in: v.optional(v.unknown()),
+const RefreshPart = v.object({
   // Not sent, or sent empty: the one that is held stays good (RFC 6749, section 6).
   refresh_token: v.optional(v.union([WireToken, v.null(), v.literal('')])),
   // Not in the RFC, but widely sent.
   refresh_expires_in: v.optional(v.unknown()),
   refresh_token_expires_in: v.optional(v.unknown()),
+})
+const Tokens = v.object({
+  access_token: WireToken,
+  token_type: v.optional(v.unknown()),
+  expires_in: v.optional(v.unknown()),
+  ...RefreshPart.entries,
 })
 const Refusal = v.object({ error: v.string() })
 
@@ -54,9 +57,14 @@ export function readGrant(
   if (status < 200 || status > 299) throw refusal(answer, settings, provenBy)
   const decoded = v.safeParse(Tokens, json)
   if (!decoded.success) {
+    const rest = v.safeParse(RefreshPart, json)
+    const { refreshToken, ...end } = rest.success ? refreshPart(rest.output, {}, now) : {}
     throw new ResponseError('the token endpoint gave no token that may stand in a header', {
       status,
       keys: keysOf(json),
+      ...(refreshToken === undefined
+        ? {}
+        : { kept: { refreshToken, ...end, issuedAt: now, grant: settings.grant } }),
     })
   }
   const { access_token: accessToken, token_type: tokenType, expires_in: told } = decoded.output
@@ -77,7 +85,7 @@ export function readGrant(
 }
 
 function refreshPart(
-  answer: v.InferOutput<typeof Tokens>,
+  answer: v.InferOutput<typeof RefreshPart>,
   held: HeldTokens,
   now: Date,
 ): Pick<TokenSet, 'refreshToken' | 'refreshExpiresAt'> {

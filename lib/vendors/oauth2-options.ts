@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { type Connection, VendorUrl } from '../core/connection.ts'
+import { oncePerConnection, VendorUrl } from '../core/connection.ts'
 import { ConfigError } from '../core/errors.ts'
 
 /** How a client proves itself, by its registered name (RFC 7591, section 2; RFC 8705, section 2.1.1). */
@@ -153,7 +153,7 @@ export type Settings = v.InferOutput<typeof Options>
  *
  * @throws {ConfigError} naming the option
  */
-export function settingsOf(connection: Connection): Settings {
+export const settingsOf = oncePerConnection((connection): Settings => {
   const settings = v.parse(Options, connection.options)
   const { issuer, tokenEndpoint, revocationEndpoint, revokeSuperseded } = settings
   if ((issuer === undefined) === (tokenEndpoint === undefined)) {
@@ -167,7 +167,7 @@ export function settingsOf(connection: Connection): Settings {
     )
   }
   return settings
-}
+})
 
 /** Origin of the server itself. */
 export function serverOrigin({ issuer, tokenEndpoint }: Settings): string {

@@ -45,7 +45,10 @@ async function bus(refusals: number) {
     server.close()
   })
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  return { bodies, sink: eventBridgeSink(connect({ url }, EventBridgeClient), 'security') }
+  const pauses: number[] = []
+  const pause = async (milliseconds: number) => void pauses.push(milliseconds)
+  const sink = eventBridgeSink(connect({ url }, EventBridgeClient), 'security', pause)
+  return { bodies, pauses, sink }
 }
 
 test('an event stands on the bus as it is documented, its key in the detail', async () => {
@@ -70,11 +73,12 @@ test('an entry that is refused twice is put a third time, unchanged', async () =
 })
 
 test('an entry that is refused three times is an error that says how', async () => {
-  const { bodies, sink } = await bus(9)
+  const { bodies, pauses, sink } = await bus(9)
   await expect(sink.emit(event)).rejects.toMatchObject({
     code: 'ERR_STORE',
     kind: 'retry',
     message: 'PutEvents refused the entry with ThrottlingException',
   })
   expect(bodies).toHaveLength(3)
+  expect(pauses).toEqual([100, 400])
 })

@@ -138,6 +138,39 @@ describe('an invocation', () => {
   })
 })
 
+describe('a bus that', () => {
+  test.each([
+    ['refuses', { kind: 'access-denied' }],
+    ['is throttled', { kind: 'throttle' }],
+    ['fails', { kind: 'internal-error' }],
+    ['does not answer', { kind: 'drop-before' }],
+    ['loses its answer', { kind: 'lost-ack' }],
+  ] as const)('%s costs no rotation and changes nothing about it', async (_what, fault) => {
+    const { endpoint, simulator, current, ledger } = await deployed()
+    endpoint.inject({ operation: 'PutEvents', times: 99, ...fault })
+    const handler = createHandler(kasperskyMdr)
+    expect(await handler({}, context)).toMatchObject({ outcomes: [{ outcome: 'rotated' }] })
+    const { accessToken } = await current(enrollment)
+    expect((await current(consumer)).access_token).toBe(accessToken)
+    expect(await ledger()).toMatchObject([{ rotations: 1, attempts: 0 }])
+    expect((await ledger())[0]).not.toHaveProperty('lease')
+    expect(await handler({}, context)).toEqual({ outcomes: [] })
+    expect(simulator.counters()).toMatchObject({ spends: 1, issued: 1 })
+  })
+})
+
+test('an event of no source that it knows is refused before anything is asked', async () => {
+  const { endpoint, simulator } = await deployed()
+  const before = endpoint.calls()
+  const event = { source: 'aws.s3', 'detail-type': 'Object Created' }
+  await expect(createHandler(kasperskyMdr)(event, context)).rejects.toMatchObject({
+    code: 'ERR_CONFIG',
+    field: 'event',
+  })
+  expect(endpoint.calls()).toEqual(before)
+  expect(simulator.counters().spends).toBe(0)
+})
+
 describe('the log', () => {
   test('has a JSON line with the outcome of each run, and no secret', async () => {
     const { simulator, logged, printed, versions } = await deployed()
@@ -170,21 +203,5 @@ describe('the log', () => {
         run: { outcome: 'blocked', cause: 'token-at-risk', error: { code: 'ERR_TRANSPORT' } },
       },
     ])
-  })
-
-  test('counts outcomes as metrics, and ticks without any', async () => {
-    const { simulator, printed } = await deployed()
-    simulator.inject({ kind: 'refuse' })
-    const handler = createHandler(kasperskyMdr)
-    await handler({}, context)
-    await handler({}, context)
-    const metrics = printed.text
-      .split('\n')
-      .filter((line) => line.includes('"_aws"'))
-      .map((line) => JSON.parse(line) as object)
-    expect(metrics).toHaveLength(2)
-    expect(metrics[0]).toMatchObject({ Ticks: 1, 'Outcome.blocked': 1, EnrollmentRequired: 1 })
-    expect(metrics[1]).toMatchObject({ Ticks: 1 })
-    expect(metrics[1]).not.toHaveProperty('EnrollmentRequired')
   })
 })

@@ -113,9 +113,9 @@ describe.each(connections)('of $id', ({ id, vendor }) => {
     )
   })
 
-  test('the access token is written and promoted by its own vendor, and not even read', () => {
+  test('the access token is written, promoted and tested by its own vendor', () => {
     expect(allowed(vendor, secretActions, secret(`${id}/access-token`))).toEqual(
-      secretActions.slice(1, 4),
+      secretActions.slice(0, 4),
     )
   })
 

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import type { Cause } from '../../lib/core/incident.ts'
 import type { LedgerItem } from '../../lib/core/ledger.ts'
 
 /** Any instant that a ledger or a document may hold. */
@@ -12,6 +13,17 @@ export const instant = fc.date({
 export const fieldName = fc
   .string()
   .filter((name) => !['__proto__', 'prototype', 'constructor'].includes(name))
+
+const causes: Cause[] = [
+  'token-at-risk',
+  'enrollment-required',
+  'configuration',
+  'verify-failed',
+  'version-budget',
+  'refresh-token-expiring',
+  'freshness-at-risk',
+  'certificate-expiring',
+]
 
 const text = fc.string()
 const facts = fc.dictionary(fieldName, text)
@@ -54,6 +66,7 @@ export const ledgerItem: fc.Arbitrary<LedgerItem> = fc.record(
     aliveAt: instant,
     retireAt: instant,
     requested: fc.boolean(),
+    ordered: fc.record({ versionId: text, fence: count }),
     attempts: count,
     rotations: count,
     enrollmentWrites: fc.array(instant),
@@ -79,21 +92,16 @@ export const ledgerItem: fc.Arbitrary<LedgerItem> = fc.record(
     incident: fc.record({
       id: text,
       openedAt: instant,
-      told: fc.subarray([
-        'token-at-risk',
-        'enrollment-required',
-        'configuration',
-        'verify-failed',
-        'version-budget',
-        'refresh-token-expiring',
-        'freshness-at-risk',
-        'certificate-expiring',
-        'stood-down',
-        'region-unreachable',
-      ]),
+      told: fc.subarray(causes),
     }),
     facts,
-    history: fc.array(fc.record({ at: instant, outcome: text })),
+    certificates: fc.array(fc.record({ name: text, notAfter: instant })),
+    history: fc.array(
+      fc.record(
+        { at: instant, outcome: text, cause: fc.constantFrom(...causes) },
+        { requiredKeys: ['at', 'outcome'] },
+      ),
+    ),
   },
   {
     requiredKeys: [

@@ -1,8 +1,10 @@
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import {
+  type Connection,
   ConnectionId,
   isVendorUrl,
+  oncePerConnection,
   Renew,
   Tls,
   VendorOrigin,
@@ -110,4 +112,30 @@ describe('a connection’s id', () => {
       expect(refusal(ConnectionId, id)).toBe('allowed are 1 to 48 of a-z, 0-9 and -')
     },
   )
+})
+
+describe('what is read out of a connection', () => {
+  const connection: Connection = { id: 'edr-1', vendor: 'example', options: { url: 'one' } }
+
+  test('is read once, however often it is asked for, and of each connection by itself', () => {
+    const asked: string[] = []
+    const optionsOf = oncePerConnection(({ id, options }) => {
+      asked.push(id)
+      return { ...options }
+    })
+    expect(optionsOf(connection)).toEqual({ url: 'one' })
+    expect(optionsOf(connection)).toBe(optionsOf(connection))
+    expect(optionsOf({ ...connection, id: 'edr-2', options: { url: 'two' } })).toEqual({
+      url: 'two',
+    })
+    expect(asked).toEqual(['edr-1', 'edr-2'])
+  })
+
+  test('is refused at every asking if it is refused', () => {
+    const optionsOf = oncePerConnection((): object => {
+      throw new Error('wrong')
+    })
+    expect(() => optionsOf(connection)).toThrow('wrong')
+    expect(() => optionsOf(connection)).toThrow('wrong')
+  })
 })

@@ -141,6 +141,14 @@ test.each(['accessToken', 'tokenType', 'issuedAt', 'expiresAt', 'grant'])(
 )
 
 describe('a parameter in the place of the escrow', () => {
+  test('may hold a refresh token alone, if it says when it came', () => {
+    const held = (tokens: object) =>
+      decodeEscrow(JSON.stringify({ schema: 1, basedOn: 'v', tokens, superseded: [] })).tokens
+    const alone = { refreshToken: 'r-1', issuedAt: '2026-01-01T00:00:00.000Z' }
+    expect(held(alone).refreshToken?.reveal()).toBe('r-1')
+    expect(() => held({ refreshToken: 'r-1' })).toThrow('escrow: is not a document of the rotator')
+  })
+
   test('holds a pair, what it came from, and what is to be ended', () => {
     const document = { schema: 1, basedOn: 'v', tokens: stored, superseded: [stored, {}] }
     expect(decodeEscrow(JSON.stringify(document))).toEqual({

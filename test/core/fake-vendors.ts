@@ -13,8 +13,8 @@ export interface FakeVendor {
   readonly taken?: () => readonly string[]
   readonly isAlive: (accessToken: string) => boolean
   readonly logins: () => number
-  /** Answers of the next calls, by call name: a status without effect, or a loss after the effect. */
-  readonly faults: ('refuse' | 'lose' | 'error' | 'unreachable')[]
+  /** Answers of the next grants: a status without effect, a loss after it, or no access token that can be used. */
+  readonly faults: ('refuse' | 'lose' | 'error' | 'unreachable' | 'half')[]
 }
 
 export type Answer = Pick<HttpAnswer, 'status' | 'json'>
@@ -38,15 +38,25 @@ export function transport(
       if (fault === 'refuse') return whole(no(400))
       const answer = serve(request)
       if (fault === 'lose') throw new TransportError('no answer from the vendor', 'maybe')
-      return whole(answer)
+      return whole(fault === 'half' ? half(answer) : answer)
     },
     close: async () => {},
   })
 }
 
-function whole(answer: Answer): HttpAnswer {
-  const text = answer.json === undefined ? '' : JSON.stringify(answer.json)
-  return { ...answer, contentType: 'application/json', headers: {}, text }
+function half({ status, json }: Answer): Answer {
+  const text = JSON.stringify(json).replace(/("access_?token":)("[^"]*"|\{[^}]*\})/i, '$1""')
+  return { status, json: JSON.parse(text) }
+}
+
+function whole({ status, json }: Answer): HttpAnswer {
+  return {
+    ...{ status, json, contentType: 'application/json', headers: {} },
+    // Hardly an adapter reads it.
+    get text() {
+      return json === undefined ? '' : JSON.stringify(json)
+    },
+  }
 }
 
 export function bearer(request: HttpRequest): string {

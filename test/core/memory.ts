@@ -65,6 +65,7 @@ export function memorySecrets(secretIds: readonly string[] = []) {
     labelled: (secretId: string) => of(secretId).labels.get('AWSCURRENT'),
     label: (secretId: string, versionId: string) =>
       of(secretId).labels.set('AWSCURRENT', versionId),
+    unlabel: (secretId: string) => of(secretId).labels.delete('AWSCURRENT'),
     versions: (secretId: string) => [...of(secretId).versions.keys()],
     texts: (secretId: string) => [...of(secretId).versions.values()],
   }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { GrantRefusedError, LeaseHeldError, StoreError } from '../../lib/core/errors.ts'
+import type { Cause } from '../../lib/core/incident.ts'
 import type { LedgerItem } from '../../lib/core/ledger.ts'
 import { conclude, type Ending, failed } from '../../lib/core/release.ts'
 import type { Ports } from '../../lib/core/run.ts'
@@ -226,6 +227,10 @@ describe('a person is told', () => {
           cause: 'configuration',
           incident: 'mdr-prod/version-1/0',
           publishedUntil: '2026-01-01T01:00:00.000Z',
+          secret: 'token-rotator/mdr-prod/access-token',
+          notify: true,
+          steps: expect.any(Array),
+          words: expect.objectContaining({ happened: 'What happened: is not JSON.' }),
         },
       },
     ])
@@ -242,7 +247,44 @@ describe('a person is told', () => {
     expect(steps.length).toBeGreaterThan(1)
     expect(steps.slice(0, -1)).toEqual(mdrWorld().vendor.enrollmentSteps)
     expect(steps.at(-1)).toBe('run: token-rotator enroll mdr-prod')
-    expect((await ended(blocked)).events[0]?.detail).not.toHaveProperty('steps')
+  })
+
+  test('in words once for an incident, and again only if they have to do something', async () => {
+    const notices = async (cause: Cause, told: Cause[], enrollments?: number) => {
+      const open = { ...incident(...told), ...(enrollments === undefined ? {} : { enrollments }) }
+      const { events } = await ended({ ...blocked, cause }, { incident: open, published: hour })
+      return events.map(({ detail }) => detail.notify ?? false)
+    }
+    expect(await notices('verify-failed', [])).toEqual([true])
+    expect(await notices('verify-failed', ['token-at-risk'])).toEqual([false])
+    expect(await notices('enrollment-required', ['token-at-risk'])).toEqual([true])
+    expect(await notices('token-at-risk', ['freshness-at-risk'], 1)).toEqual([true])
+    // A full secret lasts for hours a day: what happens meanwhile is not part of it.
+    expect(await notices('verify-failed', ['version-budget'])).toEqual([true])
+  })
+
+  test('of several causes of one run in a single message', async () => {
+    const { events } = await ended(blocked, { published: published(3) })
+    expect(events.map(({ detail }) => [detail.cause, detail.notify])).toEqual([
+      ['configuration', true],
+      ['freshness-at-risk', undefined],
+    ])
+  })
+
+  test('who reads the secret, if that is configured', async () => {
+    const world = mdrWorld()
+    Object.assign(world.connection, { readers: ['siem-forwarder'] })
+    const { events } = await ended(blocked, {}, { world })
+    expect(events[0]?.detail).toMatchObject({
+      readers: ['siem-forwarder'],
+      words: { reach: expect.stringContaining('is read by siem-forwarder.') },
+    })
+  })
+
+  test('and the ledger keeps the cause with the outcome, heard or not', async () => {
+    const deaf = { events: { emit: () => Promise.reject(down) } }
+    const { stored } = await ended(blocked, {}, { through: deaf })
+    expect(stored.history).toEqual([{ at: t0, outcome: 'blocked', cause: 'configuration' }])
   })
 
   test('each cause once while the incident lasts, the second as part of the first’s', async () => {

@@ -1,3 +1,4 @@
+import { ordered } from '../../lib/core/ledger.ts'
 import { oauth2Issuer } from './fake-oauth2.ts'
 import type { FakeVendor } from './fake-vendors.ts'
 import { kicsWorld } from './kics-world.ts'
@@ -30,6 +31,11 @@ export const scenarios: readonly Scenario[] = [
     restarts: false,
   },
   { title: 'kaspersky-mdr, refresh', prepare: () => untilDue(mdrWorld(), 44), restarts: false },
+  {
+    title: 'kaspersky-mdr, a refresh that Secrets Manager ordered',
+    prepare: async () => withOrder(await untilDue(mdrWorld(), 10)),
+    restarts: false,
+  },
   { title: 'cisco-ftd, login', prepare: async () => ftdWorld(), restarts: true },
   { title: 'cisco-ftd, refresh', prepare: () => untilDue(ftdWorld(), 19), restarts: true },
   {
@@ -72,6 +78,12 @@ export const scenarios: readonly Scenario[] = [
       world.ledger.items.set(world.connection.id, { ...world.item(), requested: true })
       return world
     },
+    restarts: true,
+    minutes: 25,
+  },
+  {
+    title: 'kaspersky-security-center, a session that Secrets Manager ordered',
+    prepare: async () => withOrder(await untilDue(kscWorld(), 10)),
     restarts: true,
     minutes: 25,
   },
@@ -141,6 +153,14 @@ export const scenarios: readonly Scenario[] = [
   },
   ...oauth2Scenarios(),
 ]
+
+/** A native rotation has begun, and the function has died over it: the next tick carries it out. */
+function withOrder<W extends AnyWorld>(world: W): W {
+  const item = world.item()
+  const order = '00000000-0000-4000-8000-0000000000aa'
+  world.ledger.items.set(world.connection.id, ordered(item, order, world.clock.now()))
+  return world
+}
 
 /** Each kind of authorization server, met for the first time and again when its token is due. */
 function oauth2Scenarios(): Scenario[] {

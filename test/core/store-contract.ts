@@ -91,6 +91,13 @@ export function secretStoreContract(
       expect(await currentOf(store)).toEqual({ versionId: id(3), text: 'by hand' })
     })
 
+    test('promotes without a word of where the label is only where it is nowhere', async () => {
+      const store = await begun('one')
+      await store.put(secret, { versionId: id(2), text: 'two' }, 'pending')
+      expect(await store.promote(secret, { to: id(2) })).toBe('superseded')
+      expect(await currentOf(store)).toMatchObject({ versionId: id(1) })
+    })
+
     test('does not promote what is not there, yet', async () => {
       const store = await begun('one')
       await expect(store.promote(secret, { from: id(1), to: id(2) })).rejects.toMatchObject({
@@ -163,6 +170,7 @@ export const fullItem: LedgerItem = {
   versionId: id(2),
   published: {
     versionId: id(2),
+    as: id(3),
     issuedAt: new Date('2026-01-01T00:00:00Z'),
     expiresAt: null,
     held: false,
@@ -173,6 +181,7 @@ export const fullItem: LedgerItem = {
   aliveAt: new Date('2026-01-01T00:00:30Z'),
   retireAt: new Date('2026-01-01T00:05:00Z'),
   requested: true,
+  ordered: { versionId: id(4), fence: 6 },
   attempts: 3,
   rotations: 12,
   enrollmentWrites: [new Date('2025-12-31T00:00:00Z')],

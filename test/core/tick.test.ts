@@ -82,3 +82,49 @@ describe('a tick', () => {
     expect(most).toBeGreaterThan(2)
   })
 })
+
+test('whoever listens hears of each run as it ends, and how long it took', async () => {
+  const world = mdrWorld()
+  const heard: unknown[] = []
+  const outcomes = await tick(
+    {
+      vendor: world.vendor,
+      connections: [world.connection],
+      remainingSeconds: () => 300,
+      newRunId: () => 'run-1',
+      ended: (outcome, seconds) => heard.push([outcome, seconds]),
+    },
+    {
+      ...world.ports,
+      connect(...args) {
+        world.clock.advance(7)
+        return world.ports.connect(...args)
+      },
+    },
+  )
+  expect(outcomes).toMatchObject([{ outcome: 'rotated' }])
+  // The seven, and the second after which a store that has not answered would no longer be waited for.
+  expect(heard).toEqual([[outcomes[0], 8]])
+})
+
+test('a clock that is set back in mid-run makes no run last less than no time', async () => {
+  const world = mdrWorld()
+  const heard: number[] = []
+  await tick(
+    {
+      vendor: world.vendor,
+      connections: [world.connection],
+      remainingSeconds: () => 300,
+      newRunId: () => 'run-1',
+      ended: (_outcome, seconds) => heard.push(seconds),
+    },
+    {
+      ...world.ports,
+      connect(...args) {
+        world.clock.advance(-7)
+        return world.ports.connect(...args)
+      },
+    },
+  )
+  expect(heard).toEqual([0])
+})

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { SecretsManager } from '@aws-sdk/client-secrets-manager'
 import * as v from 'valibot'
 import { afterAll, describe, expect, onTestFinished, type TestContext, test, vi } from 'vitest'
 import { main } from '../../lib/cli/main.ts'
@@ -86,31 +87,55 @@ describe.concurrent('local mode', { timeout: 90_000 }, () => {
     expect(JSON.stringify(report)).not.toMatch(secrets)
   })
 
-  test.for(['SIGINT', 'SIGTERM'] as const)(
-    'ends on %s with its report',
-    async (signal, context) => {
-      const path = join(await folder, `${signal}.json`)
-      const { child, printed } = run(
-        context,
-        'local',
-        '--speed',
-        '60',
-        '--port',
-        '0',
-        '--report',
-        path,
+  test('rotates when Secrets Manager is asked to, and ends on SIGTERM with its report', async (context) => {
+    const path = join(await folder, 'native.json')
+    const { child, printed } = run(
+      context,
+      ...['local', '--speed', '60', '--port', '0', '--report', path],
+    )
+    const asked = ['mdr-demo', 'ftd-demo', 'ksc-demo', 'incydr-demo', 'kics-demo']
+    while (asked.some((id) => !printed.stdout.includes(`${id}: rotated`))) {
+      await once(child.stdout, 'data')
+    }
+    const [endpoint = ''] = /http:\/\/127\.0\.0\.1:\d+/.exec(printed.stdout) ?? []
+    const secrets = new SecretsManager({
+      endpoint,
+      region: 'us-east-1',
+      credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    })
+    context.onTestFinished(() => secrets.destroy())
+    for (const id of asked) {
+      const SecretId = `token-rotator/${id}/access-token`
+      expect(await secrets.describeSecret({ SecretId })).toMatchObject({ RotationEnabled: true })
+      await secrets.rotateSecret({ SecretId })
+      await vi.waitUntil(
+        async () => (await secrets.describeSecret({ SecretId })).LastRotatedDate !== undefined,
+        { timeout: 30_000, interval: 100 },
       )
-      // Every connection has rotated once: then there is something to report.
-      while (demoConnections.some(({ id }) => !printed.stdout.includes(`${id}: rotated`))) {
-        await once(child.stdout, 'data')
-      }
-      child.kill(signal)
-      expect(await exit(child)).toBe(0)
-      expect(await readReport(path)).toMatchObject({ doubleSpends: 0, lostPairs: 0, deadReads: 0 })
-      expect(printed.stderr).toBe('')
-      expect(printed.stdout).toContain('0 spent twice')
-    },
-  )
+    }
+    child.kill('SIGTERM')
+    expect(await exit(child)).toBe(0)
+    expect(await readReport(path)).toMatchObject({ doubleSpends: 0, lostPairs: 0, deadReads: 0 })
+    expect(printed.stderr).toBe('')
+    expect(printed.stdout).toContain('0 spent twice')
+  })
+
+  test('ends on SIGINT with its report', async (context) => {
+    const path = join(await folder, 'SIGINT.json')
+    const { child, printed } = run(
+      context,
+      ...['local', '--speed', '60', '--port', '0', '--report', path],
+    )
+    // Every connection has rotated once: then there is something to report.
+    while (demoConnections.some(({ id }) => !printed.stdout.includes(`${id}: rotated`))) {
+      await once(child.stdout, 'data')
+    }
+    child.kill('SIGINT')
+    expect(await exit(child)).toBe(0)
+    expect(await readReport(path)).toMatchObject({ doubleSpends: 0, lostPairs: 0, deadReads: 0 })
+    expect(printed.stderr).toBe('')
+    expect(printed.stdout).toContain('0 spent twice')
+  })
 })
 
 /** Runs a command in this process. @returns its status and what it printed */

@@ -1,5 +1,5 @@
 import { type CampaignReport, campaign } from './campaign.ts'
-import { lossNames } from './invariants.ts'
+import { lossNames } from './losses.ts'
 import { optionsOf } from './range.ts'
 import { simulate } from './simulate.ts'
 import { faultsOf, isClean, type Tally } from './tally.ts'

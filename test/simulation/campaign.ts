@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Failure, RangeResult, SeedRange } from './range.ts'
 import { merge, newTally, type Tally } from './tally.ts'
+import { bundleThread } from './thread-bundle.ts'
 
 export interface CampaignOptions extends SeedRange {
   /** Threads. Default: one for each core. */
@@ -65,17 +66,18 @@ async function spread(
       worker.on('exit', (code) => reject(new Error(`a thread ended with status ${code}`)))
       next()
     })
-  const threads = Array.from({ length: workers }, startWorker)
+  const { url, remove } = await bundleThread()
+  // Nearly all that a world makes is garbage a moment later: with more room little of it is copied.
+  const resourceLimits = { maxYoungGenerationSizeMb: 96 }
+  const options = { execArgv: [], resourceLimits }
+  const threads = Array.from({ length: workers }, () => new Worker(url, options))
   try {
     await Promise.all(threads.map(work))
   } finally {
     await Promise.all(threads.map((worker) => worker.terminate()))
+    await remove()
   }
   return results
-}
-
-function startWorker(): Worker {
-  return new Worker(new URL('range-thread.mjs', import.meta.url), { execArgv: [] })
 }
 
 function merged(results: readonly RangeResult[]): CampaignReport {

@@ -44,7 +44,7 @@ export class SimulatedSecret {
     return 'stored' as const
   }
 
-  promote({ from, to }: { from: string; to: string }, now: Instant) {
+  promote({ from, to }: { from?: string; to: string }, now: Instant) {
     if (!this.versions.has(to)) throw new StoreError('no such version', 'retry')
     const current = this.current.at(-1)?.id
     if (current === to) return 'promoted' as const

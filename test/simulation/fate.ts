@@ -1,7 +1,23 @@
 import type { Chance } from './chance.ts'
-import type { Fate, Moment } from './process.ts'
 import type { Instant } from './timeline.ts'
 import type { Troubles } from './troubles.ts'
+
+/** What befalls a process, decided as it starts; calls are counted from 0. */
+export interface Fate {
+  /** Ended from outside at this instant: Lambda's time-out. */
+  readonly endsAt: Instant
+  readonly dies?: Moment
+  readonly freezes?: Moment & { readonly ms: number }
+  /** Milliseconds by which its own clock is wrong. */
+  readonly offMs: number
+  readonly jumps?: Moment & { readonly toMs: number }
+}
+
+/** Just before a call leaves, or just as its answer is there. */
+export interface Moment {
+  readonly call: number
+  readonly isAfter: boolean
+}
 
 /** What befalls a process that starts now, by the weather. */
 export function fateOf(troubles: Troubles, now: Instant, endsAt: Instant): Fate {

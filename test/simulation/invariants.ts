@@ -1,39 +1,21 @@
 import type { Connection } from '../../lib/core/connection.ts'
 import { consumerSecretId, enrollmentSecretId } from '../../lib/core/documents.ts'
 import type { RotatorEvent } from '../../lib/core/events.ts'
-import { fingerprint } from '../../lib/core/ledger.ts'
 import { mirrorName } from '../../lib/core/publish.ts'
 import { escrowName } from '../../lib/core/read-held.ts'
-import { Redacted } from '../../lib/core/redacted.ts'
 import { defaultTimings, nearlyOutAt, renewAt } from '../../lib/core/renewal.ts'
 import type { SimulatedCloud } from './cloud.ts'
+import { ConsumerView, type Served } from './consumer-view.ts'
+import type { Loss } from './losses.ts'
+import { Pages } from './pages.ts'
+import { isAnnouncedTwice, isHeld, isStored, takenBy } from './pairs.ts'
 import type { Settled, Species } from './subjects.ts'
 import type { Instant, Timeline } from './timeline.ts'
-
-/** What must not happen; each is to be 0. */
-export const lossNames = [
-  'doubleSpends',
-  'lostPairs',
-  'staleReads',
-  'falseDead',
-  'duplicatePages',
-  'unrecovered',
-  'leaks',
-  'lostEdits',
-] as const
-export type Loss = (typeof lossNames)[number]
 
 /** One connection of a world, with all that judges it. */
 export interface Subject extends Settled {
   readonly connection: Connection
   readonly species: Species
-}
-
-/** What consumers are served with, as they can tell. */
-interface Served {
-  readonly token: string
-  readonly issuedAt: Date
-  readonly expiresAt: Date | null
 }
 
 // Longer than the lease of a run that died, a back-off after it, and two ticks.
@@ -53,7 +35,7 @@ export class Judge {
   private readonly consumerId: string
   /** Ledger items that a person deleted: with each of them goes the record of one sending. */
   private deletedItems = 0
-  private told = new Map<string, string>()
+  private readonly pages = new Pages()
   private deadSince: Instant | undefined
   private hopelessUntil: Instant = 0
   private enrolledAt: Instant = 0
@@ -61,8 +43,7 @@ export class Judge {
   /** When the ledger item was deleted: a run that was at work then tells what it knows. */
   private forgottenAt: Instant = 0
   private isRestored = false
-  private servedVersion: string | undefined
-  private servedNow: Served | undefined
+  private readonly view = new ConsumerView()
   /** When the last undisturbed run began that got to work. */
   private wholeRunAt: Instant = 0
   private staleToken: string | undefined
@@ -135,7 +116,7 @@ export class Judge {
     }
     this.deadSince = undefined
     // All is well again, though a run that could write nothing down may have told of it.
-    if (this.told.size > 0 && this.isWell()) this.told = new Map()
+    if (this.pages.areOpen() && this.isWell()) this.pages.forget()
     const { issuedAt, expiresAt } = served
     if (expiresAt === null || now < nearlyOutAt(served, defaultTimings).getTime()) return
     // A doubt is waited out until the token is nearly out, and an enrollment is a tick old at first.
@@ -153,17 +134,15 @@ export class Judge {
   }
 
   /** Invariants 4 and 6, as somebody is told. @returns whether a new enrollment is indeed what is needed */
-  hears({ type, idempotencyKey, detail }: RotatorEvent): boolean {
-    if (type === 'Token Recovered') this.told = new Map()
-    if (detail.cause === undefined) return false
-    const known = this.told.get(detail.cause)
-    // Under the same key it is the same message, delivered again.
-    if (known === idempotencyKey) return false
+  hears(event: RotatorEvent): boolean {
+    const heard = this.pages.hears(event)
+    if (heard === 'nothing' || heard === 'delivered again') return false
+    const { cause } = event.detail
     const isForgotten = this.timeline.now() - this.forgottenAt < leaseMs
-    if (known !== undefined && !isForgotten)
-      this.breach('duplicatePages', `told again: ${detail.cause}`)
-    this.told.set(detail.cause, idempotencyKey)
-    if (detail.cause !== 'enrollment-required') return false
+    if (heard === 'told again' && !isForgotten) {
+      this.breach('duplicatePages', `told again: ${cause}`)
+    }
+    if (cause !== 'enrollment-required') return false
     // Whoever looked a moment ago could not know.
     if (this.timeline.now() - this.enrolledAt < lookMs) return false
     if (!this.isHopeless()) {
@@ -229,9 +208,7 @@ export class Judge {
     this.enrolledAt = this.timeline.now()
     this.isForgotten = true
     this.edit = undefined
-    this.told.delete('enrollment-required')
-    this.told.delete('token-at-risk')
-    this.told.delete('configuration')
+    this.pages.forget(['enrollment-required', 'token-at-risk', 'configuration'])
   }
 
   /** A person has put an older version back. */
@@ -246,7 +223,7 @@ export class Judge {
     this.isForgotten = true
     this.forgottenAt = this.timeline.now()
     // With the record goes what was told: it is news again.
-    this.told = new Map()
+    this.pages.forget()
   }
 
   item() {
@@ -257,45 +234,25 @@ export class Judge {
   isHopeless(): boolean {
     // No record, and a version put back from before the last enrollment: nothing leads to the newer one.
     if (this.isForgotten && this.isRestored) return true
-    return !this.subject.species.restarts && (!this.isStored() || this.isAnnouncedTwice())
-  }
-
-  /**
-   * A run that dies between announcing a token and sending it leaves the same record as one that dies
-   * after sending it; if that happens to the one repetition too, nobody can tell that it is unspent.
-   */
-  private isAnnouncedTwice(): boolean {
-    const { intent, connection = '' } = this.item() ?? {}
-    if (intent?.kind !== 'probe' || intent.refused) return false
-    return this.taken().every(
-      (token) => fingerprint(connection, new Redacted(token)) === intent.token,
-    )
-  }
-
-  private taken(): readonly string[] {
-    const { fake } = this.subject
-    const tip = fake.tip()
-    return fake.taken?.() ?? (tip === undefined ? [] : [tip])
+    if (this.subject.species.restarts) return false
+    return !this.isStored() || isAnnouncedTwice(this.item(), takenBy(this.subject.fake))
   }
 
   /** Whether any store has a refresh token that the vendor would take. */
   private isStored(): boolean {
-    const taken = this.taken()
-    if (taken.length === 0) return false
-    const escrowed = this.cloud.parameters.get(escrowName(this.subject.connection.id)) ?? ''
-    if (taken.some((token) => escrowed.includes(token))) return true
-    // Where it nearly always is; only the unusual world is searched to the end.
-    const current = this.current(this.enrollmentId) ?? ''
-    if (taken.some((token) => current.includes(token))) return true
-    for (const { text } of this.cloud.secret(this.enrollmentId).versions.values()) {
-      if (taken.some((token) => text.includes(token))) return true
-    }
-    return false
+    return isStored(takenBy(this.subject.fake), this.stored())
+  }
+
+  /** What the stores have, beginning with where a pair nearly always is. */
+  private *stored(): Generator<string> {
+    yield this.cloud.parameters.get(escrowName(this.subject.connection.id)) ?? ''
+    yield this.current(this.enrollmentId) ?? ''
+    for (const { text } of this.cloud.secret(this.enrollmentId).versions.values()) yield text
   }
 
   private holds(): boolean {
     const { refreshToken } = JSON.parse(this.current(this.enrollmentId) ?? '{}')
-    return refreshToken === this.subject.fake.tip() || this.taken().includes(refreshToken)
+    return isHeld(refreshToken, this.subject.fake)
   }
 
   /** Whether a run has written what is current. */
@@ -308,26 +265,11 @@ export class Judge {
     return secret.versions.get(secret.current.at(-1)?.id ?? '')?.text
   }
 
-  /** The secret or, if that is older, its mirror. */
   private served(): Served | undefined {
-    const id = this.cloud.secret(this.consumerId).current.at(-1)?.id
+    const secret = this.cloud.secret(this.consumerId)
+    const id = secret.current.at(-1)?.id
+    const text = secret.versions.get(id ?? '')?.text
     const mirror = this.cloud.parameters.get(mirrorName(this.subject.connection.id))
-    const version = `${id} ${mirror?.length ?? 0} ${mirror?.slice(-40) ?? ''}`
-    if (version === this.servedVersion) return this.servedNow
-    this.servedVersion = version
-    const read = [readServed(this.current(this.consumerId)), readServed(mirror)]
-    const [one, other] = read
-    this.servedNow =
-      one !== undefined && other !== undefined && other.issuedAt > one.issuedAt
-        ? other
-        : (one ?? other)
-    return this.servedNow
+    return this.view.look({ id, text, mirror })
   }
-}
-
-function readServed(text: string | undefined): Served | undefined {
-  if (text === undefined) return undefined
-  const { access_token: token, issued_at, expires_at } = JSON.parse(text)
-  const expiresAt = expires_at === null ? null : new Date(expires_at)
-  return token === undefined ? undefined : { token, issuedAt: new Date(issued_at), expiresAt }
 }

@@ -1,7 +1,7 @@
 import type { LedgerItem } from '../../lib/core/ledger.ts'
 import type { Ports } from '../../lib/core/run.ts'
 import type { SimulatedCloud } from './cloud.ts'
-import type { Loss } from './invariants.ts'
+import type { Loss } from './losses.ts'
 import { type SimulationOptions, simulate } from './simulate.ts'
 import { species } from './subjects.ts'
 

@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
 import type { RotatorEvent } from '../../lib/core/events.ts'
-import { fingerprint } from '../../lib/core/ledger.ts'
-import { Redacted } from '../../lib/core/redacted.ts'
 import { canaries } from '../canaries.ts'
 import { type Boundary, type Fault as Crash, interposed, unanswered } from '../core/crash.ts'
 import type { AnyWorld, Scenario } from '../core/scenarios.ts'
 import { secretsOf } from '../redaction/wire.ts'
+import { Pages } from './pages.ts'
+import { isAnnouncedTwice, isHeld, isStored, takenBy } from './pairs.ts'
 
 /**
  * What happens at one boundary. `answer late`: the call takes effect, and its answer comes only after
@@ -88,8 +88,8 @@ export async function inPlay(scenario: Scenario, plan: readonly Planned[]) {
       ...world.ports,
       events: {
         async emit(event: RotatorEvent) {
-          const isSeen = takenBy(world).some((token) => process.seen.includes(token))
-          const isFalse = isSeen && isStored(world) && !isAnnouncedTwice(world)
+          const isSeen = takenBy(world.fake).some((token) => process.seen.includes(token))
+          const isFalse = isSeen && isSafe(world) && !isLeftInDoubt(world)
           if (event.type === 'Enrollment Required' && isFalse) falseAlarms++
           await world.events.emit(event)
         },
@@ -154,7 +154,7 @@ export async function inPlay(scenario: Scenario, plan: readonly Planned[]) {
     const token = world.published()
     if (token === undefined || world.fake.isAlive(token) || isPastHelp(world, scenario)) return
     // A vendor that answers a second sending with the end of all that it gave; counted as raced.
-    if (presented.raced() > 0 && takenBy(world).length === 0) return
+    if (presented.raced() > 0 && takenBy(world.fake).length === 0) return
     // A reader is served while the vendor answers at least once per margin; who is interrupted twice,
     // or came too late for a session, has not had that answer yet.
     const isExcused = wholeRuns === 0 && (plan.length > 1 || scenario.dead !== undefined)
@@ -162,8 +162,8 @@ export async function inPlay(scenario: Scenario, plan: readonly Planned[]) {
   }
 
   function verdict(over: number): Verdict {
-    const isHeld = holds(world)
-    const isFresh = isHeld && world.fake.isAlive(world.published() ?? '')
+    const isWhole = holds(world)
+    const isFresh = isWhole && world.fake.isAlive(world.published() ?? '')
     const isWell = isFresh && world.item().incident === undefined
     return {
       crossed,
@@ -171,7 +171,7 @@ export async function inPlay(scenario: Scenario, plan: readonly Planned[]) {
       isPastHelp: isPastHelp(world, scenario),
       raced: presented.raced(),
       doubleSpends: presented.unexcused(),
-      lostPairs: !isHeld && isStored(world) ? 1 : 0,
+      lostPairs: !isWhole && isSafe(world) ? 1 : 0,
       deadReads,
       unrecovered: isWell || isPastHelp(world, scenario) ? 0 : 1,
       duplicatePages: duplicatePages(world.events.emitted),
@@ -211,16 +211,6 @@ function isDue(world: AnyWorld): boolean {
   return (itemOf(world)?.dueAt ?? world.clock.now()) <= world.clock.now()
 }
 
-function takenBy({ fake }: AnyWorld): readonly string[] {
-  const tip = fake.tip()
-  return fake.taken?.() ?? (tip === undefined ? [] : [tip])
-}
-
-/** Whether any store has a refresh token that the vendor would take. */
-function isStored(world: AnyWorld): boolean {
-  return storedBy(world).some((text) => takenBy(world).some((token) => text.includes(token)))
-}
-
 function storedBy({ secrets, enrollment, parameters, elsewhere }: AnyWorld): readonly string[] {
   return [...secrets.texts(enrollment), ...parameters.values.values(), ...elsewhere()]
 }
@@ -234,33 +224,28 @@ function leaksOf(world: AnyWorld, outcomes: readonly unknown[]): number {
   return search.find(JSON.stringify([outcomes, world.events.emitted, itemOf(world)])).length
 }
 
-/** Whether the current version has what the vendor would take, if it gives refresh tokens at all. */
 function holds(world: AnyWorld): boolean {
   const held = world.secrets.current(world.enrollment)?.refreshToken as string | undefined
-  return held === world.fake.tip() || (held !== undefined && takenBy(world).includes(held))
+  return isHeld(held, world.fake)
+}
+
+/** Whether any store has what the vendor would take. */
+function isSafe(world: AnyWorld): boolean {
+  return isStored(takenBy(world.fake), storedBy(world))
 }
 
 /** What cannot be had: the pair was bought and is nowhere, nothing else restarts the chain, and a person knows. */
 function isPastHelp(world: AnyWorld, { restarts }: Scenario): boolean {
   const told = itemOf(world)?.incident?.told ?? []
   if (restarts || !told.includes('enrollment-required')) return false
-  return !isStored(world) || isAnnouncedTwice(world)
+  return !isSafe(world) || isLeftInDoubt(world)
 }
 
-/**
- * The other thing that cannot be had. A run that dies between announcing a token and sending it leaves
- * the same record as one that dies after sending it; if the one repetition dies there as well, nobody
- * can tell that the token is as good as new, and a third sending might be its second. Only if that
- * very token is all there is: a pair that was bought with it would be a loss.
- */
-function isAnnouncedTwice(world: AnyWorld): boolean {
-  const { intent } = itemOf(world) ?? {}
-  if (intent?.kind !== 'probe' || intent.refused) return false
-  // A version beside the one it was sent from shows that it was answered.
-  if (world.secrets.labelled(world.enrollment) !== intent.versionId) return false
-  const isAnnounced = (token: string) =>
-    fingerprint(world.connection.id, new Redacted(token)) === intent.token
-  return takenBy(world).every(isAnnounced)
+/** The other thing that cannot be had. A version beside the one it was sent from shows that it was answered. */
+function isLeftInDoubt(world: AnyWorld): boolean {
+  const item = itemOf(world)
+  if (world.secrets.labelled(world.enrollment) !== item?.intent?.versionId) return false
+  return isAnnouncedTwice(item, takenBy(world.fake))
 }
 
 /** Whether nothing is left to be carried on with. */
@@ -301,16 +286,7 @@ function judgedPresentations(world: AnyWorld) {
   }
 }
 
-/** Deliveries under one key are one: whoever delivers drops the repeat. */
 function duplicatePages(events: readonly RotatorEvent[]): number {
-  let told = new Map<string, string>()
-  let duplicates = 0
-  for (const { type, idempotencyKey, detail } of events) {
-    if (type === 'Token Recovered') told = new Map()
-    if (detail.cause === undefined) continue
-    const known = told.get(detail.cause)
-    if (known !== undefined && known !== idempotencyKey) duplicates++
-    told.set(detail.cause, idempotencyKey)
-  }
-  return duplicates
+  const pages = new Pages()
+  return events.filter((event) => pages.hears(event) === 'told again').length
 }

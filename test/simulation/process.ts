@@ -1,18 +1,12 @@
 import { type SetClock, setClock } from '../../lib/core/clock.ts'
-import { StoreError, TransportError } from '../../lib/core/errors.ts'
-import type { Ports } from '../../lib/core/run.ts'
-import type { Http, HttpAnswer, HttpRequest } from '../../lib/core/vendor.ts'
+import type { HttpAnswer, HttpRequest } from '../../lib/core/vendor.ts'
 import type { Chance } from './chance.ts'
 import type { SimulatedCloud } from './cloud.ts'
+import { type Course, storeAway, storeCourse, vendorAway, vendorCourse } from './courses.ts'
+import type { Fate } from './fate.ts'
 import type { Instant, Timeline } from './timeline.ts'
 import type { Troubles } from './troubles.ts'
-import {
-  type Service,
-  type StoreTrouble,
-  storeTroubles,
-  vendorTroubles,
-  type Weather,
-} from './weather.ts'
+import { type Service, storeTroubles, vendorTroubles, type Weather } from './weather.ts'
 
 /** What all processes of one world share. */
 export interface Surroundings {
@@ -26,47 +20,13 @@ export interface Surroundings {
   readonly note: (who: string, what: string) => void
 }
 
-/** What befalls a process, decided as it starts; calls are counted from 0. */
-export interface Fate {
-  /** Ended from outside at this instant: Lambda's time-out. */
-  readonly endsAt: Instant
-  readonly dies?: Moment
-  readonly freezes?: Moment & { readonly ms: number }
-  /** Milliseconds by which its own clock is wrong. */
-  readonly offMs: number
-  readonly jumps?: Moment & { readonly toMs: number }
-}
-
-/** Just before a call leaves, or just as its answer is there. */
-export interface Moment {
-  readonly call: number
-  readonly isAfter: boolean
-}
-
-// The AWS clients' own limit for one try.
-const storeTimeoutMs = 5000
-
-/** What a store's client makes of no answer, and of being turned away. */
-const unanswered = (name: string) => new StoreError(`${name} was not answered`, 'retry')
-const throttled = (name: string) =>
-  new StoreError(`${name} failed with ThrottlingException`, 'retry')
-
-/** How one call goes, once it has left. */
-interface Course {
-  /** When it has its effect; never, if it is lost. */
-  readonly effectAt?: Instant
-  readonly answerAt: Instant
-  /** What its caller gets instead of the answer. */
-  readonly fails?: Error
-}
-
 /** One process: an invocation of the function, or a person's command. */
 export class Process {
   readonly clock: SetClock
   /** It met trouble of some kind. */
   isDisturbed = false
-  private readonly name: string
-  private readonly world: Surroundings
+  readonly name: string
+  readonly world: Surroundings
   private readonly fate: Fate
   private offMs: number
   private calls = 0
@@ -80,12 +40,17 @@ export class Process {
     this.offMs = fate.offMs
     this.isDisturbed = fate.offMs !== 0
     this.clock = setClock({
-      now: () => new Date(world.timeline.now() + this.offMs),
+      now: () => this.localTime(),
       sleep: (seconds) =>
         new Promise((resolve) => {
           world.timeline.at(world.timeline.now() + seconds * 1000, () => this.deliver(resolve))
         }),
     })
+  }
+
+  /** By its own clock, before any setting. */
+  localTime(): Date {
+    return new Date(this.world.timeline.now() + this.offMs)
   }
 
   remainingSeconds(): number {
@@ -94,77 +59,6 @@ export class Process {
 
   isGone(): boolean {
     return this.isDead || this.world.timeline.now() >= this.fate.endsAt
-  }
-
-  /** The engine's ports, as this process has them. `fake` gives a connection's vendor. */
-  ports(timings: Ports['timings'], fake: (connection: string) => () => Http): Ports {
-    const { cloud, timeline, troubles } = this.world
-    const asOf = () => {
-      const lag = troubles.befalls('stale read', timeline.now())
-      if (lag !== undefined) this.isDisturbed = true
-      return timeline.now() - (lag === undefined ? 0 : lag.between(100, 5000))
-    }
-    const of = (secretId: string) => cloud.secret(secretId)
-    return {
-      timings,
-      clock: this.clock,
-      secrets: {
-        read: (id, version) =>
-          this.store('secrets', 'secrets.read', () => of(id).read(version, asOf())),
-        currentId: (id) =>
-          this.store('secrets', 'secrets.currentId', () => of(id).currentId(asOf())),
-        put: (id, version, label) =>
-          this.store('secrets', 'secrets.put', () => of(id).put(version, label, timeline.now())),
-        promote: (id, move) =>
-          this.store('secrets', 'secrets.promote', () => of(id).promote(move, timeline.now())),
-      },
-      ledger: {
-        read: (_vendor, id) => this.ledger('ledger.read', () => cloud.items.get(id)),
-        write: (item) => this.ledger('ledger.write', () => cloud.write(item)),
-        dues: (vendor) => this.ledger('ledger.dues', () => cloud.dues(vendor)),
-      },
-      parameters: {
-        read: (name) =>
-          this.store('parameters', 'parameters.read', () => cloud.parameters.get(name)),
-        write: (name, text) =>
-          this.store('parameters', 'parameters.write', () => void cloud.parameters.set(name, text)),
-        remove: (name) =>
-          this.store('parameters', 'parameters.remove', () => void cloud.parameters.delete(name)),
-      },
-      events: {
-        emit: (event) =>
-          this.store('events', 'events.emit', () => {
-            this.world.note(
-              this.name,
-              `tells: ${event.type} ${event.detail.cause ?? ''} ${event.idempotencyKey}`,
-            )
-            cloud.emit(event)
-          }),
-      },
-      connect: (connection, vendor, { credential }) => {
-        const http = fake(connection.id)()
-        return vendor.connect(connection, credential, {
-          request: (request) => this.vendor(request, () => http.request(request)),
-          close: async () => {},
-        })
-      },
-    }
-  }
-
-  /** A store's call that also tells the time. */
-  private async ledger<R>(name: string, effect: () => R): Promise<R> {
-    const { timeline } = this.world
-    let answered = 0
-    const call = this.store('ledger', name, () => {
-      answered = timeline.now()
-      return effect()
-    })
-    // Only now: a clock that jumps does so before the call.
-    const sentAt = new Date(timeline.now() + this.offMs)
-    const result = await call
-    const receivedAt = new Date(timeline.now() + this.offMs)
-    this.clock.set({ at: new Date(Math.floor(answered / 1000) * 1000), sentAt, receivedAt })
-    return result
   }
 
   /** One call of a store, with all that may come of it; also of a store that the engine does not know. */
@@ -176,66 +70,36 @@ export class Process {
     const now = timeline.now()
     if (weather.isAway(service, now)) {
       this.isDisturbed = true
-      return this.go(name, { answerAt: usual, fails: throttled(name) }, effect)
+      return this.go(name, storeAway(name, usual), effect)
     }
     const befallen = troubles.oneOf(storeTroubles, now)
     if (befallen === undefined) {
       return this.go(name, { effectAt: usual, answerAt: usual }, effect)
     }
     this.isDisturbed = true
-    return this.go(name, troubled(befallen.trouble, befallen.chance, name, leaves, usual), effect)
+    const met = storeCourse(befallen.trouble, befallen.chance, name, leaves, usual)
+    return this.go(name, met, effect)
   }
 
-  private vendor(request: HttpRequest, effect: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
+  /** One call of a vendor, likewise. */
+  vendor(request: HttpRequest, effect: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
     const { timeline, weather, troubles, chance } = this.world
     const name = `vendor: ${request.name}`
     const leaves = this.leaves(name)
     if (leaves === undefined) return gone()
     const usual = leaves + 30 + chance.fraction() * 200
     const now = timeline.now()
-    const timeout = leaves + request.timeoutSeconds * 1000
-    const unreachable = () =>
-      this.go(
-        name,
-        { answerAt: usual, fails: new TransportError('could not connect', 'no') },
-        effect,
-      )
     if (weather.isAway('vendor', now)) {
       this.isDisturbed = true
-      return unreachable()
+      return this.go(name, vendorAway(usual), effect)
     }
     const befallen = troubles.oneOf(vendorTroubles, now)
     if (befallen === undefined) return this.go(name, { effectAt: usual, answerAt: usual }, effect)
     this.isDisturbed = true
-    const lost = new TransportError('no answer', 'maybe')
-    // A connection is reset at once, or hangs until one's patience is over.
-    const silence = befallen.chance.happens(0.5) ? usual : timeout
-    const instead = (answer: Partial<HttpAnswer>) => () =>
-      Promise.resolve({ ...nothing, ...answer })
-    switch (befallen.trouble) {
-      case 'unreachable':
-        return unreachable()
-      case 'request lost':
-        return this.go(name, { answerAt: silence, fails: lost }, effect)
-      case 'answer lost':
-        return this.go(name, { effectAt: usual, answerAt: silence, fails: lost }, effect)
-      case 'answer late': {
-        const answerAt = leaves + befallen.chance.between(1, request.timeoutSeconds * 1300)
-        const isTooLate = answerAt >= timeout
-        const late = isTooLate ? { answerAt: timeout, fails: lost } : { answerAt }
-        return this.go(name, { effectAt: Math.min(usual, late.answerAt), ...late }, effect)
-      }
-      case 'error before':
-        return this.go(name, { effectAt: usual, answerAt: usual }, instead({ status: 503 }))
-      case 'error after':
-        return this.go(name, { effectAt: usual, answerAt: usual }, () =>
-          effect().then(instead({ status: 502 })),
-        )
-      case 'answer cut':
-        return this.go(name, { effectAt: usual, answerAt: usual }, () =>
-          effect().then(instead({ status: 200, text: '{"acc', contentType: 'application/json' })),
-        )
-    }
+    const { timeoutSeconds } = request
+    const times = { leaves, usual, timeoutSeconds }
+    const met = vendorCourse(befallen.trouble, befallen.chance, times, effect)
+    return this.go(name, met.course, met.effect)
   }
 
   /** When the call leaves, or nothing if its process is no more. */
@@ -317,36 +181,6 @@ export class Process {
     else goOn()
   }
 }
-
-function troubled(
-  trouble: StoreTrouble,
-  chance: Chance,
-  name: string,
-  leaves: Instant,
-  usual: Instant,
-): Course {
-  const timeout = leaves + storeTimeoutMs
-  switch (trouble) {
-    case 'throttled':
-      return { answerAt: usual, fails: throttled(name) }
-    case 'request lost':
-      return { answerAt: timeout, fails: unanswered(name) }
-    case 'answer lost':
-      return { effectAt: usual, answerAt: timeout, fails: unanswered(name) }
-    case 'answer late': {
-      const late = leaves + chance.between(100, storeTimeoutMs - 1)
-      return { effectAt: chance.between(leaves + 1, late), answerAt: late }
-    }
-    case 'request late':
-      return {
-        effectAt: leaves + chance.between(100, 20_000),
-        answerAt: timeout,
-        fails: unanswered(name),
-      }
-  }
-}
-
-const nothing: HttpAnswer = { status: 0, contentType: '', headers: {}, text: '', json: undefined }
 
 /** What is given to a process that is no more. */
 function gone<R>(): Promise<R> {

@@ -1,4 +1,4 @@
-import type { Loss } from './invariants.ts'
+import type { Loss } from './losses.ts'
 import { type SimulationOptions, simulate } from './simulate.ts'
 import { species } from './subjects.ts'
 import { count, newTally, type Tally } from './tally.ts'

@@ -1,4 +1,4 @@
-import type { Loss } from './invariants.ts'
+import type { Loss } from './losses.ts'
 import { type Simulated, type SimulationOptions, simulate } from './simulate.ts'
 
 /** A failure made small: of all that went wrong in its world, what it takes. */

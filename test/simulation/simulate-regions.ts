@@ -11,9 +11,11 @@ import { chanceOf } from './chance.ts'
 import { SimulatedCloud, SimulatedSecret } from './cloud.ts'
 import { type Condition, planDrill } from './drill.ts'
 import { fateOf } from './fate.ts'
-import { Judge, type Loss, lossNames } from './invariants.ts'
+import { Judge } from './invariants.ts'
+import { type Loss, lossNames } from './losses.ts'
 import { act, type Desk, enrollAtLast } from './people.ts'
 import { Process } from './process.ts'
+import { portsOf } from './process-ports.ts'
 import { type Region, ReplicaSecret, viewOf } from './replica.ts'
 import type { Simulated, SimulationOptions } from './simulate.ts'
 import { species as everySpecies } from './subjects.ts'
@@ -92,8 +94,8 @@ export async function simulateRegions(
     return new Process(name, world, fateOf(troubles, timeline.now(), endsAt))
   }
 
-  function portsOf(process: Process, region: Region) {
-    const ports = process.ports(defaultTimings, () => () => settled.fake.http())
+  function openPorts(process: Process, region: Region) {
+    const ports = portsOf(process, defaultTimings, () => () => settled.fake.http())
     const peers = both.filter((each) => each !== region).map((each) => peerOf(process, each))
     const whole = { ...ports, regions: { own: region.name, first: first.name, peers } }
     return { regions: whole.regions, ...(through?.(whole, { cloud: region.cloud }) ?? whole) }
@@ -140,7 +142,7 @@ export async function simulateRegions(
   function commandIn(region: Region, name: string) {
     const process = processIn(region, name, timeline.now() + commandMs)
     return {
-      ports: portsOf(process, region),
+      ports: openPorts(process, region),
       remainingSeconds: () => process.remainingSeconds(),
     }
   }
@@ -183,7 +185,7 @@ export async function simulateRegions(
     const newRunId = () => `run-${++runs}`
     const remainingSeconds = () => process.remainingSeconds()
     const frame = { vendor: kind.vendor, connections: [connection], remainingSeconds, newRunId }
-    tick(frame, portsOf(process, region)).then(
+    tick(frame, openPorts(process, region)).then(
       (found) => {
         for (const outcome of found) {
           if (process.isGone()) continue

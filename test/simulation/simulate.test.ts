@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { lossNames } from './invariants.ts'
+import { lossNames } from './losses.ts'
 import { mutants } from './mutants.ts'
 import { shrink } from './shrink.ts'
 import { type SimulationOptions, simulate } from './simulate.ts'

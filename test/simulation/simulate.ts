@@ -7,9 +7,11 @@ import { tick } from '../../lib/core/tick.ts'
 import { type Chance, chanceOf } from './chance.ts'
 import { SimulatedCloud, SimulatedSecret } from './cloud.ts'
 import { fateOf } from './fate.ts'
-import { Judge, type Loss, lossNames } from './invariants.ts'
+import { Judge } from './invariants.ts'
+import { type Loss, lossNames } from './losses.ts'
 import { act, type Desk, enrollAtLast } from './people.ts'
 import { Process, type Surroundings } from './process.ts'
+import { portsOf } from './process-ports.ts'
 import { simulateRegions } from './simulate-regions.ts'
 import { species as everySpecies, type Species } from './subjects.ts'
 import { type Instant, newTimeline } from './timeline.ts'
@@ -106,8 +108,9 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
 
   let ids = 0
   const newId = () => `00000000-0000-4000-8000-${String(++ids).padStart(12, '0')}`
-  const portsOf = (process: Process) => {
-    const ports = process.ports(
+  const openPorts = (process: Process) => {
+    const ports = portsOf(
+      process,
       defaultTimings,
       (id) => () => judgeOf.get(id)?.subject.fake.http() as never,
     )
@@ -118,7 +121,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     command(name) {
       const endsAt = timeline.now() + commandMs
       const process = new Process(name, world, fateOf(troubles, timeline.now(), endsAt))
-      return { ports: portsOf(process), remainingSeconds: () => process.remainingSeconds() }
+      return { ports: openPorts(process), remainingSeconds: () => process.remainingSeconds() }
     },
   }
   for (const judge of judges) void enrollAtLast(judge, desk)
@@ -136,7 +139,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     const newRunId = () => `run-${++runs}`
     const remainingSeconds = () => process.remainingSeconds()
     const frame = { vendor: kind.vendor, connections, remainingSeconds, newRunId }
-    tick(frame, portsOf(process)).then(
+    tick(frame, openPorts(process)).then(
       (outcomes) => {
         for (const outcome of outcomes) concluded(outcome, process, startedAt)
       },
@@ -175,7 +178,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   function everyMinute() {
     const now = timeline.now()
     lastTroubleAt = Math.max(lastTroubleAt, troubles.happened.at(-1)?.instant ?? start)
-    if (isAnyAway(weather, now)) lastTroubleAt = now
+    if (weather.isAnyAway(now)) lastTroubleAt = now
     for (const judge of judges) judge.freshOrRefused(lastTroubleAt)
     const isDue = connections.some(
       ({ id }) => (cloud.items.get(id)?.dueAt.getTime() ?? 0) <= now + 1500,
@@ -258,10 +261,4 @@ function settle(kind: Species, chance: Chance) {
     }
     return (now: () => Date) => ({ ...kind.settle(now), connection, species: kind })
   })
-}
-
-function isAnyAway(weather: Surroundings['weather'], now: Instant): boolean {
-  return (['secrets', 'ledger', 'parameters', 'events', 'vendor'] as const).some((service) =>
-    weather.isAway(service, now),
-  )
 }

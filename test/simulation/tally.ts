@@ -1,4 +1,4 @@
-import { type Loss, lossNames } from './invariants.ts'
+import { type Loss, lossNames } from './losses.ts'
 import type { Simulated } from './simulate.ts'
 
 /** What many worlds gave, together. */

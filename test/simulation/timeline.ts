@@ -51,10 +51,12 @@ export function newTimeline(start: Instant): Timeline {
   }
 }
 
+const settledNow = Promise.resolve()
+
 /**
  * Goes on once every promise reaction has run, those included that reactions set going. Node empties
  * the queue of ticks before the one of reactions, so the tick is asked for by a reaction.
  */
 function comeToRest(goOn: () => void) {
-  queueMicrotask(() => process.nextTick(goOn))
+  void settledNow.then(() => process.nextTick(goOn))
 }

@@ -33,6 +33,8 @@ export function troublesOf(
   spared: ReadonlySet<number>,
 ): Troubles {
   const happened: Happened[] = []
+  // Of most kinds there is none in a world: they are asked for at every call, and answered here.
+  const possible = new Map<readonly Trouble[], readonly Trouble[]>()
   let number = 0
   function befalls(trouble: Trouble, now: Instant): Chance | undefined {
     const rate = weather.rate(trouble)
@@ -45,7 +47,9 @@ export function troublesOf(
   return {
     befalls,
     oneOf(kinds, now) {
-      for (const trouble of kinds) {
+      const some = possible.get(kinds) ?? kinds.filter((trouble) => weather.rate(trouble) > 0)
+      possible.set(kinds, some)
+      for (const trouble of some as typeof kinds) {
         const particulars = befalls(trouble, now)
         if (particulars !== undefined) return { trouble, chance: particulars }
       }

@@ -55,6 +55,7 @@ export interface Weather {
   /** Probability by the occasion: a call, an invocation, a tick, an hour of people. */
   readonly rate: (trouble: Trouble) => number
   readonly isAway: (service: Service, now: Instant) => boolean
+  readonly isAnyAway: (now: Instant) => boolean
 }
 
 const rates = [0, 0, 0.003, 0.02, 0.08]
@@ -88,5 +89,6 @@ export function weatherOf(chance: Chance, start: Instant, end: Instant): Weather
     rate: (trouble) => rate.get(trouble) ?? 0,
     isAway: (service, now) =>
       outages.some((outage) => outage.service === service && outage.from <= now && now < outage.to),
+    isAnyAway: (now) => outages.some(({ from, to }) => from <= now && now < to),
   }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as v from 'valibot'
-import { eventSource } from '../../lib/aws/event-bridge.ts'
+import { eventSource } from '../../lib/core/events.ts'
 import { newCredential } from './console.ts'
 import type { Member, Scene } from './scene.ts'
 import type { Witness } from './witness.ts'

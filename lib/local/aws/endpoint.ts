@@ -7,6 +7,7 @@ import { memory, openDataFolder } from './data-folder.ts'
 import { createDynamo } from './dynamodb.ts'
 import { type ArmedFault, createFaults, errorOf, type Fault } from './faults.ts'
 import type { Replication } from './replication.ts'
+import type { RotationFunction } from './rotation-runner.ts'
 import type { Lag } from './secret-store.ts'
 import type { VersionLimits } from './secret-versions.ts'
 import { createServices, type Service } from './services.ts'
@@ -16,6 +17,7 @@ import { drawUuid, realSurroundings, type Surroundings } from './surroundings.ts
 import { type Answer, errorAnswer, jsonAnswer, readBody, readJsonBody, send } from './wire.ts'
 
 export type { Fault } from './faults.ts'
+export type { RotationEvent, RotationFunction } from './rotation-runner.ts'
 export type { StoredEvent } from './state.ts'
 
 /** The port that other local AWS endpoints use, so that what is set up for them finds this one. */
@@ -34,6 +36,8 @@ export interface AwsEndpointOptions extends Partial<Surroundings> {
   readonly consistencyLagMs?: number
   /** Shared with the endpoints of other regions, each of which has another `region`. @default none */
   readonly replication?: Replication
+  /** Pause before a rotation that has failed is tried again. @default 1000 */
+  readonly rotationRetryMs?: number
 }
 
 export interface AwsEndpoint {
@@ -45,6 +49,10 @@ export interface AwsEndpoint {
   clearFaults(): void
   /** How often each operation was called, struck calls included. */
   calls(): Readonly<Record<string, number>>
+  /** Makes a function known under an ARN, so that RotateSecret may name it and invoke it. */
+  provideFunction(lambdaArn: string, invoke: RotationFunction): void
+  /** Resolves when no rotation is under way. */
+  rotationsSettled(): Promise<void>
   close(): Promise<void>
 }
 
@@ -69,6 +77,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
   const services = createServices(
     folder.stored,
     limits,
+    options.rotationRetryMs ?? 1000,
     surroundings,
     durable.changed,
     options.replication,
@@ -176,6 +185,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
   async function close(): Promise<void> {
     closing.abort()
     services.leave()
+    services.rotations.stop()
     // Its callback comes after DynamoDB's files are closed, too.
     const stopped = new Promise<void>((resolve, reject) => {
       server.close((error) => (error === undefined || error === null ? resolve() : reject(error)))
@@ -199,6 +209,8 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     inject: faults.inject,
     clearFaults: faults.clear,
     calls: () => ({ ...calls }),
+    provideFunction: services.rotations.provide,
+    rotationsSettled: services.rotations.settled,
     close() {
       closed ??= close()
       return closed

@@ -8,6 +8,7 @@ import { SecretId } from './secret-input.ts'
 import { replicationStatus, writable } from './secret-replication.ts'
 import { Filters, matching, sorted } from './secrets-list.ts'
 import type { Secret } from './state.ts'
+import { nextRotationAt } from './rotation-rules.ts'
 import { epochSeconds } from './surroundings.ts'
 
 const NextToken = v.optional(text(1, 4096))
@@ -188,11 +189,17 @@ export function secretRecords({
 }
 
 function record(secret: Secret): object {
+  const { rotation } = secret
   return {
     ARN: secret.arn,
     Name: secret.name,
     Description: secret.description,
     KmsKeyId: secret.kmsKeyId,
+    RotationEnabled: rotation?.enabled,
+    RotationLambdaARN: rotation?.lambdaArn,
+    RotationRules: rotation?.rules,
+    LastRotatedDate: optionalInstant(rotation?.lastRotatedAt),
+    NextRotationDate: optionalInstant(nextRotationAt(secret)),
     LastChangedDate: epochSeconds(secret.lastChangedAt),
     LastAccessedDate: optionalInstant(secret.lastAccessedOn),
     DeletedDate: optionalInstant(secret.deletion?.markedAt),

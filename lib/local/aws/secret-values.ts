@@ -35,6 +35,8 @@ const CreateSecret = v.object({
 const PutSecretValue = v.object({
   SecretId,
   VersionStages: v.optional(v.pipe(v.array(StagingLabel), v.minLength(1), v.maxLength(20))),
+  // Tells AWS that a rotation writes this, where the writer has another role or account. No such here.
+  RotationToken: v.optional(text(36, 256)),
   ...valueMembers,
 })
 
@@ -80,6 +82,8 @@ export function secretValues({
   }
 
   function read(secret: Secret, version: SecretVersion): object {
+    const { content } = version
+    if (content === undefined) throw noValue(`VersionId: ${version.id}`)
     const lastAccessedOn = startOfDay(now())
     // A lagging read may be of a state that is gone, which can no longer be marked.
     if (
@@ -95,9 +99,9 @@ export function secretValues({
       ARN: secret.arn,
       Name: secret.name,
       VersionId: version.id,
-      ...('string' in version.content
-        ? { SecretString: version.content.string }
-        : { SecretBinary: version.content.binary }),
+      ...('string' in content
+        ? { SecretString: content.string }
+        : { SecretBinary: content.binary }),
       ...(version.labels.length > 0 ? { VersionStages: version.labels } : {}),
       CreatedDate: epochSeconds(version.createdAt),
     }
@@ -248,10 +252,7 @@ function versionOf(
   if (found === undefined) {
     const what =
       versionId === undefined ? `staging label: ${label ?? current}` : `VersionId: ${versionId}`
-    throw new AwsError(
-      'ResourceNotFoundException',
-      `Secrets Manager can't find the specified secret value for ${what}`,
-    )
+    throw noValue(what)
   }
   if (versionId !== undefined && label !== undefined && !found.labels.includes(label)) {
     throw new AwsError(
@@ -260,6 +261,13 @@ function versionOf(
     )
   }
   return found
+}
+
+function noValue(what: string): AwsError {
+  return new AwsError(
+    'ResourceNotFoundException',
+    `Secrets Manager can't find the specified secret value for ${what}`,
+  )
 }
 
 function valueOrError(secretId: string, read: () => object): { value?: object; error?: object } {

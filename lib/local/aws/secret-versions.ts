@@ -49,7 +49,7 @@ export function addVersion(
   now: Date,
 ): Secret {
   const existing = secret.versions.find((version) => version.id === id)
-  if (existing !== undefined) {
+  if (existing?.content !== undefined) {
     if (sameContent(existing.content, content)) return secret
     throw new AwsError(
       'ResourceExistsException',
@@ -60,21 +60,52 @@ export function addVersion(
   // AWSCURRENT goes last: attaching it puts AWSPREVIOUS where the rules want it.
   if (wanted.delete(current) || secret.versions.length === 0) wanted.add(current)
   const demoted = holderOf(secret, current)
-  const version: SecretVersion = {
-    id,
-    createdAt: now,
-    labels: [],
-    content,
-    ...(secret.kmsKeyId === undefined ? {} : { kmsKeyId: secret.kmsKeyId }),
-  }
-  let next: Secret = {
-    ...secret,
-    lastChangedAt: now,
-    versions: [...purged(secret.versions, limits, now), version],
-  }
+  // What a rotation has registered without a value is filled in its place, and keeps its labels.
+  const versions =
+    existing === undefined
+      ? [...purged(secret.versions, limits, now), newVersion(secret, id, content, now)]
+      : secret.versions.map((each) => (each === existing ? { ...existing, content } : each))
+  let next: Secret = { ...secret, lastChangedAt: now, versions }
   if (settlesPending && demoted !== undefined) next = withLabel(next, pending, demoted.id, false)
   for (const label of wanted) next = attach(next, label, id)
   return withinLabelLimit(next)
+}
+
+/**
+ * The secret with one more version under AWSPENDING: the empty one that a rotation begins with, or the
+ * copy that its configuration is tested with.
+ *
+ * @throws {AwsError} LimitExceededException
+ */
+export function withPending(
+  secret: Secret,
+  id: string,
+  content: SecretContent | undefined,
+  limits: VersionLimits,
+  now: Date,
+): Secret {
+  const versions = [...purged(secret.versions, limits, now), newVersion(secret, id, content, now)]
+  return withinLabelLimit(attach({ ...secret, versions }, pending, id))
+}
+
+/** The secret without AWSPENDING on this version; elsewhere it stays. */
+export function withoutPending(secret: Secret, id: string): Secret {
+  return withLabel(secret, pending, id, false)
+}
+
+function newVersion(
+  { kmsKeyId }: Secret,
+  id: string,
+  content: SecretContent | undefined,
+  createdAt: Date,
+): SecretVersion {
+  return {
+    id,
+    createdAt,
+    labels: [],
+    ...(content === undefined ? {} : { content }),
+    ...(kmsKeyId === undefined ? {} : { kmsKeyId }),
+  }
 }
 
 /**

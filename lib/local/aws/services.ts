@@ -4,8 +4,10 @@ import type { InternalErrorName } from './faults.ts'
 import type { Operation } from './operation.ts'
 import { createParameterStore } from './parameter-store.ts'
 import type { Replication } from './replication.ts'
+import { createRotationRunner, type RotationRunner } from './rotation-runner.ts'
 import { secretRecords } from './secret-records.ts'
 import { secretReplication } from './secret-replication.ts'
+import { secretRotation } from './secret-rotation.ts'
 import { createSecretStore } from './secret-store.ts'
 import { secretValues } from './secret-values.ts'
 import type { VersionLimits } from './secret-versions.ts'
@@ -23,6 +25,7 @@ export interface Services {
   /** By the part of X-Amz-Target that stands before the dot. */
   readonly byTarget: Readonly<Record<string, Service>>
   readonly events: EventLog
+  readonly rotations: RotationRunner
   /** Everything that they hold, as it is to be saved. */
   readonly state: () => StateDocument
   /** Goes away from where other regions replicate to. */
@@ -31,12 +34,14 @@ export interface Services {
 
 /**
  * @param stored state to go on from
+ * @param rotationRetryMs pause before a rotation is tried again
  * @param changed told after every change
  * @param replication what carries secrets to the endpoints of other regions; none by default
  */
 export function createServices(
   stored: StateDocument,
   limits: VersionLimits,
+  rotationRetryMs: number,
   surroundings: Surroundings,
   changed: () => void,
   replication?: Replication,
@@ -55,6 +60,7 @@ export function createServices(
   const parameters = createParameterStore(stored.parameters, surroundings, changed)
   const shared = replication === undefined ? {} : { replication }
   const secrets = { store, limits, surroundings, ...shared }
+  const rotations = createRotationRunner(store, surroundings, rotationRetryMs)
   return {
     byTarget: {
       secretsmanager: {
@@ -62,6 +68,7 @@ export function createServices(
           ...secretValues(secrets),
           ...secretRecords(secrets),
           ...secretReplication(secrets),
+          ...secretRotation(secrets, rotations),
         },
         internalError: 'InternalServiceError',
         messageMember: 'Message',
@@ -79,6 +86,7 @@ export function createServices(
     },
     events,
     leave,
+    rotations,
     state: () => ({
       schema: 1,
       secrets: [...store.all()],

@@ -12,10 +12,25 @@ const SecretVersion = v.object({
   id: v.string(),
   createdAt: Instant,
   labels: v.pipe(v.array(v.string()), v.readonly()),
-  /** The value itself; binary as base64. */
-  content: v.union([v.object({ string: v.string() }), v.object({ binary: v.string() })]),
+  /** The value itself; binary as base64. Absent: a rotation has registered the version and not filled it yet. */
+  content: v.optional(
+    v.union([v.object({ string: v.string() }), v.object({ binary: v.string() })]),
+  ),
   lastAccessedOn: v.optional(Instant),
   kmsKeyId: v.optional(v.string()),
+})
+
+const RotationRules = v.object({
+  AutomaticallyAfterDays: v.optional(v.number()),
+  Duration: v.optional(v.string()),
+  ScheduleExpression: v.optional(v.string()),
+})
+
+const Rotation = v.object({
+  enabled: v.boolean(),
+  lambdaArn: v.string(),
+  rules: v.optional(RotationRules),
+  lastRotatedAt: v.optional(Instant),
 })
 
 const Secret = v.object({
@@ -34,6 +49,8 @@ const Secret = v.object({
   replicas: v.optional(
     v.pipe(v.array(v.object({ region: v.string(), overwrites: v.boolean() })), v.readonly()),
   ),
+  /** As it was last configured; absent if it never was. */
+  rotation: v.optional(Rotation),
   /** Oldest first. */
   versions: v.pipe(v.array(SecretVersion), v.readonly()),
 })
@@ -75,7 +92,8 @@ export const StateDocument = v.object({
 
 export type Tag = Readonly<v.InferOutput<typeof Tag>>
 export type SecretVersion = Readonly<v.InferOutput<typeof SecretVersion>>
-export type SecretContent = SecretVersion['content']
+export type SecretContent = NonNullable<SecretVersion['content']>
+export type RotationRules = Readonly<v.InferOutput<typeof RotationRules>>
 export type Secret = Readonly<v.InferOutput<typeof Secret>>
 export type Parameter = Readonly<v.InferOutput<typeof Parameter>>
 /** An event in the shape in which a rule's target would receive it, and the bus it was put on. */

@@ -235,8 +235,10 @@ describe('GetRandomPassword', () => {
 
 test('an operation that is not played is refused with the names of those that are', async () => {
   const { secrets } = await setUpWithVersions()
-  await expect(secrets.rotateSecret({ SecretId })).rejects.toMatchObject({
+  await expect(secrets.stopReplicationToReplica({ SecretId })).rejects.toMatchObject({
     name: 'UnknownOperationException',
-    message: expect.stringMatching(/^RotateSecret is not supported here; .*PutSecretValue, /),
+    message: expect.stringMatching(
+      /^StopReplicationToReplica is not supported here; .*PutSecretValue, /,
+    ),
   })
 })

@@ -1,5 +1,6 @@
 import { StoreError } from '../../../lib/core/errors.ts'
-import { type Fate, Process, type Surroundings } from '../process.ts'
+import type { Fate } from '../fate.ts'
+import { Process, type Surroundings } from '../process.ts'
 import type { Service } from '../weather.ts'
 
 // Before a client's next try.

@@ -5,6 +5,7 @@ import { chanceOf } from '../chance.ts'
 import { SimulatedCloud, SimulatedSecret } from '../cloud.ts'
 import { fateOf } from '../fate.ts'
 import type { Surroundings } from '../process.ts'
+import { portsOf } from '../process-ports.ts'
 import { species as everySpecies, type Species } from '../subjects.ts'
 import { newTimeline } from '../timeline.ts'
 import { type Troubles, troublesOf } from '../troubles.ts'
@@ -90,7 +91,7 @@ export async function play(
     const now = timeline.now()
     const fate = fateOf(ofStart(own.apart(3)), now, now + lifeMs)
     const process = new WatchedProcess(name, world, fate, kind.tries)
-    const ports = process.ports(defaultTimings, () => judge.vendorOf(process))
+    const ports = portsOf(process, defaultTimings, () => judge.vendorOf(process))
     const { connect } = ports
     return {
       process,

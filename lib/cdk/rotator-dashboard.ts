@@ -1,0 +1,144 @@
+import { Duration } from 'aws-cdk-lib'
+import {
+  type Alarm,
+  AlarmStatusWidget,
+  Dashboard,
+  GraphWidget,
+  type IWidget,
+  MathExpression,
+  PeriodOverride,
+  Stats,
+} from 'aws-cdk-lib/aws-cloudwatch'
+import type { IFunction } from 'aws-cdk-lib/aws-lambda'
+import { Construct } from 'constructs'
+import type { Connection } from '../core/connection.ts'
+import { metricNamespace, type Standing } from '../core/measure.ts'
+import { callsMetric, standingMetric } from './rotator-metrics.ts'
+
+/** An alarm widget takes a hundred alarms; a graph of more lines than that shows nothing to anybody. */
+const mostInWidget = 100
+
+/** Writes a second that Secrets Manager takes of an account in a region; not adjustable. */
+const secretWritesPerSecond = 50
+
+export interface RotatorDashboardProps {
+  readonly connections: readonly Connection[]
+  /** By the name that is shown. */
+  readonly functions: Readonly<Record<string, IFunction>>
+  readonly alarms: readonly Alarm[]
+}
+
+/** One page: what is raised, how fresh each token is, what runs came to, and calls to AWS against their quota. */
+export class RotatorDashboard extends Construct {
+  readonly dashboard: Dashboard
+
+  constructor(scope: Construct, id: string, props: RotatorDashboardProps) {
+    super(scope, id)
+    const { connections, functions, alarms } = props
+    this.dashboard = new Dashboard(this, 'Dashboard', {
+      periodOverride: PeriodOverride.INHERIT,
+      defaultInterval: Duration.hours(12),
+    })
+    this.dashboard.addWidgets(
+      ...chunks(alarms).map(
+        (some) => new AlarmStatusWidget({ title: 'Alarms', alarms: some, width: 24 }),
+      ),
+    )
+    for (const some of chunks(connections)) {
+      this.dashboard.addWidgets(
+        standing('Freshness: seconds until the published token is dead', some, 'SecondsToExpiry'),
+        standing('Seconds until it has less than half of its margin', some, 'SecondsToStale'),
+      )
+    }
+    this.dashboard.addWidgets(outcomes(), durations())
+    this.dashboard.addWidgets(secretWrites(functions), calls(functions))
+    for (const some of chunks(connections)) {
+      this.dashboard.addWidgets(
+        standing('Versions that the secrets still take', some, 'VersionBudgetLeft'),
+        standing('Seconds until the refresh token is dead', some, 'RefreshSecondsToExpiry'),
+      )
+    }
+  }
+}
+
+function chunks<T>(all: readonly T[]): T[][] {
+  const count = Math.ceil(all.length / mostInWidget)
+  return Array.from({ length: count }, (_, n) =>
+    all.slice(n * mostInWidget, (n + 1) * mostInWidget),
+  )
+}
+
+function standing(
+  title: string,
+  connections: readonly Connection[],
+  metricName: keyof Standing,
+): IWidget {
+  return new GraphWidget({
+    title,
+    width: 12,
+    left: connections.map((connection) =>
+      standingMetric(connection, metricName, { statistic: Stats.MINIMUM, label: connection.id }),
+    ),
+    leftAnnotations: [{ value: 0, label: 'from here on somebody is told' }],
+  })
+}
+
+/** Found by search: which codes there will be is not known when the page is made. */
+function outcomes(): IWidget {
+  return new GraphWidget({
+    title: 'Outcomes by code, in five minutes',
+    width: 12,
+    stacked: true,
+    left: [search('vendor,connection,code', 'Outcome', Stats.SUM)],
+  })
+}
+
+function durations(): IWidget {
+  return new GraphWidget({
+    title: 'Seconds that a rotation takes, the slowest in five minutes',
+    width: 12,
+    left: [search('vendor,connection', 'RotationDuration', Stats.MAXIMUM)],
+  })
+}
+
+function search(dimensions: string, metricName: string, statistic: string): MathExpression {
+  return new MathExpression({
+    expression: `SEARCH('{${metricNamespace},${dimensions}} MetricName="${metricName}"', '${statistic}', 300)`,
+    label: '',
+    usingMetrics: {},
+    period: Duration.minutes(5),
+  })
+}
+
+function secretWrites(functions: Readonly<Record<string, IFunction>>): IWidget {
+  const written = Object.entries(functions).map(
+    ([name, lambda], index) => [`w${index}`, callsMetric(lambda, 'secret-writes', name)] as const,
+  )
+  const names = written.map(([name]) => name)
+  return new GraphWidget({
+    title: 'Secrets Manager: writes a second, against the quota',
+    width: 12,
+    left: [
+      new MathExpression({
+        expression: `SUM([${names.join(', ')}]) / 60`,
+        label: 'all functions',
+        usingMetrics: Object.fromEntries(written),
+        period: Duration.minutes(1),
+      }),
+    ],
+    leftAnnotations: [{ value: secretWritesPerSecond, label: 'quota of the account' }],
+    leftYAxis: { min: 0 },
+  })
+}
+
+function calls(functions: Readonly<Record<string, IFunction>>): IWidget {
+  const others = ['secret-reads', 'parameters', 'ledger', 'events']
+  return new GraphWidget({
+    title: 'Other calls to AWS in a minute',
+    width: 12,
+    stacked: true,
+    left: Object.entries(functions).flatMap(([name, lambda]) =>
+      others.map((quota) => callsMetric(lambda, quota, `${name}: ${quota}`)),
+    ),
+  })
+}
