@@ -15,7 +15,7 @@ test('of two regions, one is failed over to and back, and no token is spent twic
   let rotations = 0
   for (let seed = 0; seed < 8; seed++) {
     const world = await play(seed)
-    expect([seed, world.breaches]).toEqual([seed, []])
+    expect([seed, world.losses]).toMatchObject([seed, { doubleSpends: 0, leaks: 0 }])
     rotations += world.rotations
   }
   expect(rotations).toBeGreaterThan(50)
