@@ -29,6 +29,7 @@ const outcomes: Readonly<Record<Ending['outcome'], true>> = {
   published: true,
   'kept-alive': true,
   retired: true,
+  standby: true,
   unenrolled: true,
   blocked: true,
   failed: true,

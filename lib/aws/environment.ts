@@ -15,6 +15,10 @@ const Environment = v.object({
   TOKEN_ROTATOR_EVENT_BUS: v.optional(v.string(), 'default'),
   /** Key for the escrow and mirror parameters; the account's own if absent. */
   TOKEN_ROTATOR_PARAMETER_KEY: v.optional(v.string()),
+  /** Every region in which the same connections are deployed, see `readRegions`; one region if absent. */
+  TOKEN_ROTATOR_REGIONS: v.optional(v.string()),
+  /** The function's own region; Lambda sets it. */
+  AWS_REGION: v.optional(v.string()),
 })
 
 /** What the environment says. */
@@ -23,6 +27,21 @@ export interface Settings {
   readonly eventBus: string
   readonly parameterKey?: string
   readonly connections: readonly Connection[]
+  readonly regions?: RegionNames
+}
+
+/** The regions in which the same connections are deployed. */
+export interface RegionNames {
+  readonly own: string
+  /** The one that is at work until another takes over. */
+  readonly first: string
+  readonly peers: readonly PeerName[]
+}
+
+export interface PeerName {
+  readonly region: string
+  /** Address of its services, if they are all at one, as in local mode. */
+  readonly endpoint?: string
 }
 
 /**
@@ -43,7 +62,9 @@ export function readSettings(
     )
   }
   const found = decoded.output
+  const regions = readRegions(found.TOKEN_ROTATOR_REGIONS, found.AWS_REGION)
   return {
+    ...(regions === undefined ? {} : { regions }),
     ledgerTable: found.TOKEN_ROTATOR_LEDGER_TABLE,
     eventBus: found.TOKEN_ROTATOR_EVENT_BUS,
     ...(found.TOKEN_ROTATOR_PARAMETER_KEY === undefined
@@ -51,6 +72,39 @@ export function readSettings(
       : { parameterKey: found.TOKEN_ROTATOR_PARAMETER_KEY }),
     connections: readConnections(found.TOKEN_ROTATOR_CONNECTIONS, vendors, only),
   }
+}
+
+/**
+ * The list of regions, the same in each of them: names parted by commas, the one that is at work at
+ * first before the others; an address may follow as in `eu-west-1=http://127.0.0.1:4566`.
+ *
+ * @throws {ConfigError} a list without the own region, or of odd names
+ */
+export function readRegions(list: string | undefined, own: string | undefined) {
+  if (list === undefined || list.trim() === '') return undefined
+  const named = list.split(',').map((entry) => {
+    const [, region, endpoint] =
+      /^\s*([a-z]{2}(?:-[a-z0-9]+)+)(?:=(https?:\S+))?\s*$/.exec(entry) ?? []
+    if (region === undefined) {
+      throw new ConfigError(
+        'TOKEN_ROTATOR_REGIONS',
+        'allowed are names of regions, parted by commas',
+      )
+    }
+    return { region, ...(endpoint === undefined ? {} : { endpoint }) }
+  })
+  const [first] = named
+  const names = named.map(({ region }) => region)
+  if (first === undefined || own === undefined || !names.includes(own)) {
+    throw new ConfigError(
+      'TOKEN_ROTATOR_REGIONS',
+      `is ${names.join(', ')}, without the region that this is (${own ?? 'AWS_REGION is not set'}); allowed is the same list in each of its regions`,
+    )
+  }
+  if (new Set(names).size < names.length) {
+    throw new ConfigError('TOKEN_ROTATOR_REGIONS', `is ${names.join(', ')}; allowed is each once`)
+  }
+  return { own, first: first.region, peers: named.filter(({ region }) => region !== own) }
 }
 
 /** @throws {ConfigError} no file, not JSON, or not a list of connections */

@@ -14,6 +14,7 @@ import { eventBridgeSink } from './event-bridge.ts'
 import { type LedgerSurvey, ledgerSurvey } from './ledger-survey.ts'
 import { ledgerTable } from './ledger-table.ts'
 import { parameterStore } from './parameter-store.ts'
+import { peerRegions } from './peer-regions.ts'
 import { secretsManagerStore } from './secrets-manager.ts'
 import { clientSettings } from './store-error.ts'
 
@@ -25,7 +26,7 @@ export interface AwsPorts extends Ports {
 
 /** The engine's ports on AWS. Region, credentials and endpoints come from the standard `AWS_*` variables. */
 export function awsPorts(
-  settings: Pick<Settings, 'ledgerTable' | 'eventBus' | 'parameterKey'>,
+  settings: Pick<Settings, 'ledgerTable' | 'eventBus' | 'parameterKey' | 'regions'>,
   timings: Timings = defaultTimings,
   secretsManager: SecretsManagerClient = new SecretsManagerClient(clientSettings),
 ): AwsPorts {
@@ -45,6 +46,9 @@ export function awsPorts(
     events: eventBridgeSink(events, settings.eventBus),
     clock,
     timings,
+    ...(settings.regions === undefined
+      ? {}
+      : { regions: peerRegions(settings.regions, settings.ledgerTable) }),
     connect: (connection, vendor, { credential }) =>
       vendor.connect(
         connection,

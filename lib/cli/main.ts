@@ -10,6 +10,7 @@ const commands: Readonly<Record<string, Load>> = {
   simulate: row(async () => (await import('./simulate.ts')).simulate),
   enroll: row(async () => (await import('./enroll.ts')).enrollCommand),
   rotate: row(async () => (await import('./rotate.ts')).rotateCommand),
+  'take-over': row(async () => (await import('./take-over.ts')).takeOverCommand),
   status: row(async () => (await import('./status.ts')).statusCommand),
 }
 

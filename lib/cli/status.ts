@@ -38,7 +38,7 @@ export const statusCommand = defineCommand({
 
 function describe(item: LedgerItem | undefined, now: Date): string {
   if (item === undefined) return 'not seen by any tick yet'
-  const { published, incident, history, rotations, dueAt } = item
+  const { published, incident, history, rotations, dueAt, standing, takingOver } = item
   const last = history.at(-1)
   return [
     incident === undefined ? 'well' : `needs a person: ${incident.told.join(', ')}`,
@@ -50,5 +50,12 @@ function describe(item: LedgerItem | undefined, now: Date): string {
     `${rotations} rotations`,
     last === undefined ? 'no run yet' : `last run ${last.outcome} at ${last.at.toISOString()}`,
     `due ${dueAt.toISOString()}`,
+    ...(standing === undefined ? [] : [`at work: ${standing.region}, epoch ${standing.epoch}`]),
+    ...(takingOver === undefined ? [] : [told(takingOver)]),
   ].join('; ')
+}
+
+function told({ settled, without }: NonNullable<LedgerItem['takingOver']>): string {
+  if (!settled) return 'take-over not yet settled'
+  return `goes on without ${without.join(', ')}, which has not been reached yet`
 }

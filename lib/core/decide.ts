@@ -186,7 +186,7 @@ function doubtful(situation: Situation, grant: Grant, token: string | undefined)
 }
 
 /** An answer that has not come, and been persisted, after this long will not come: the run is over. */
-function answerSeconds(timings: Timings): number {
+export function answerSeconds(timings: Timings): number {
   return leastSeconds(timings) + timings.leaseGraceSeconds
 }
 

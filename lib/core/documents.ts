@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { ConfigError } from './errors.ts'
 import { Redacted } from './redacted.ts'
+import type { Standing } from './standing.ts'
 import type { Credential, HeldTokens, RefreshOnly, TokenSet } from './vendor.ts'
 
 /** Name of the secret with the credentials and the held pair. Only the rotator reads it. */
@@ -58,6 +59,9 @@ const Enrollment = v.looseObject({
   writtenAs: v.optional(v.string()),
   credentialId: v.optional(v.string()),
   fence: v.optional(v.number()),
+  /** Which region was at work when it was written, and since which take-over; absent before the first. */
+  epoch: v.optional(v.number()),
+  home: v.optional(v.string()),
   superseded: v.optional(v.array(Tokens)),
 })
 
@@ -76,6 +80,8 @@ export interface Enrollment {
   readonly superseded: readonly TokenSet[]
   /** Fence of the run that wrote it; absent if a person did. */
   readonly fence?: number
+  /** The region at work when it was written; absent before the first take-over. */
+  readonly standing?: Standing
 }
 
 /**
@@ -99,15 +105,20 @@ export function decodeEnrollment(text: string, versionId: string): Enrollment {
     writtenAs,
     credentialId,
     fence,
+    epoch,
+    home,
     superseded,
     ...rest
   } = decoded.output
   const { tokens, credential } = split(rest)
+  const standing =
+    epoch === undefined || home === undefined ? {} : { standing: { epoch, region: home } }
   if (writtenAs !== versionId) {
     // A person wrote this. Whatever instants and access token stand beside the refresh token may be
     // left over from the version they edited, so only what a person can know is believed.
     const byHand = tokens.refreshToken === undefined ? {} : { refreshToken: tokens.refreshToken }
-    return { versionId, credential, credentialId: versionId, tokens: byHand, superseded: [] }
+    const edited = { credential, credentialId: versionId, tokens: byHand, superseded: [] }
+    return { versionId, ...edited, ...standing }
   }
   return {
     versionId,
@@ -116,6 +127,7 @@ export function decodeEnrollment(text: string, versionId: string): Enrollment {
     tokens,
     superseded: (superseded ?? []).map(present).filter(isTokenSet),
     ...(fence === undefined ? {} : { fence }),
+    ...standing,
   }
 }
 
@@ -124,7 +136,7 @@ export function encodeEnrollment(
   enrollment: Enrollment,
   owner: { connection: string; vendor: string },
 ): string {
-  const { versionId, credential, credentialId, tokens, superseded, fence } = enrollment
+  const { versionId, credential, credentialId, tokens, superseded, fence, standing } = enrollment
   return JSON.stringify({
     schema: 1,
     ...owner,
@@ -133,6 +145,7 @@ export function encodeEnrollment(
     ...(superseded.length === 0 ? {} : { superseded: superseded.map(plain) }),
     credentialId,
     fence,
+    ...(standing === undefined ? {} : { epoch: standing.epoch, home: standing.region }),
     writtenAs: versionId,
   })
 }

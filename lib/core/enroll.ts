@@ -25,11 +25,11 @@ export async function enroll(
 ): Promise<'enrolled' | 'lease-held'> {
   const { connection, vendor } = run
   refuseUnknown(vendor, fields)
-  const text = JSON.stringify((await vendor.prepare?.(fields)) ?? fields)
-  await refuseUnusable(run, decodeEnrollment(text, versionId), ports)
+  const prepared = (await vendor.prepare?.(fields)) ?? fields
+  await refuseUnusable(run, decodeEnrollment(JSON.stringify(prepared), versionId), ports)
   const ledger = await openLedger(run, ports)
   if (ledger === undefined) return 'lease-held'
-  const version = { versionId, text }
+  const version = { versionId, text: JSON.stringify({ ...prepared, ...stated(ledger.item) }) }
   const secretId = enrollmentSecretId(connection.id)
   try {
     await untilRunEnds(() => ports.secrets.put(secretId, version, 'current'), { ports, ledger })
@@ -65,6 +65,12 @@ export async function requestRotation(
   const requested = (item: LedgerItem) => ({ ...released(item, end), requested: true })
   await untilRunEnds(() => ledger.commit(requested), { ports, ledger })
   return 'requested'
+}
+
+/** Which region is at work stands in every document, so that it is known should the ledger be lost. */
+function stated({ standing }: LedgerItem): { epoch?: number; home?: string } {
+  if (standing === undefined || standing.epoch === 0) return {}
+  return { epoch: standing.epoch, home: standing.region }
 }
 
 function refuseUnknown(vendor: Run['vendor'], fields: Readonly<Record<string, unknown>>): void {

@@ -53,6 +53,8 @@ export function eventType(cause: Cause): RotatorEvent['type'] {
     case 'refresh-token-expiring':
     case 'freshness-at-risk':
     case 'certificate-expiring':
+    case 'stood-down':
+    case 'region-unreachable':
       return 'Token Rotation Failed'
   }
 }

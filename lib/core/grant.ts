@@ -1,3 +1,4 @@
+import { askLeave, lookAround } from './announce.ts'
 import type { Decision } from './decide.ts'
 import type { Enrollment } from './documents.ts'
 import {
@@ -17,13 +18,15 @@ import {
   withdrawn,
 } from './ledger.ts'
 import { untilDeadline, untilRunEnds } from './persist.ts'
+import type { Ending } from './release.ts'
 import { later, leastSeconds } from './renewal.ts'
 import { type Context, callNow } from './run.ts'
 import type { RefreshOnly, TokenSet } from './vendor.ts'
 
 /**
- * New tokens, or why the vendor gave none; in the latter case the store is read again before anything
- * else. Should the answer hold a new refresh token all the same, that is kept.
+ * New tokens; or why the vendor gave none, then the store is read again before anything else, and should
+ * the answer hold a new refresh token all the same, that is kept; or how the run ends, as another region
+ * gave no leave.
  */
 export type Granted =
   | { readonly tokens: TokenSet }
@@ -31,6 +34,7 @@ export type Granted =
       readonly error: { readonly code: string; readonly message: string }
       readonly kept?: RefreshOnly
     }
+  | { readonly ending: Ending }
 
 /**
  * Asks the vendor. A grant that spends is announced in the ledger first, sent once, and waits for its
@@ -43,7 +47,10 @@ export async function grant(
   held: Enrollment,
   context: Context,
 ): Promise<Granted> {
-  if (grant.spends === 'nothing') return grantSpendingNothing(grant, held, context)
+  if (grant.spends === 'nothing') {
+    const ending = await lookAround(context)
+    return ending === undefined ? grantSpendingNothing(grant, held, context) : { ending }
+  }
   const { run, ports, ledger } = context
   const { refreshToken } = held.tokens
   if (refreshToken === undefined) throw new TransportError('no refresh token is held', 'no')
@@ -53,6 +60,8 @@ export async function grant(
   const token = fingerprint(run.connection.id, refreshToken)
   const { versionId } = held
   const kind = probe ? 'probe' : 'first'
+  const ending = await askLeave({ token, kind, versionId }, context)
+  if (ending !== undefined) return { ending }
   const at = ports.clock.now()
   requireTime(context)
   const leaseUntil = later(ledger.deadline, ports.timings.leaseGraceSeconds)
@@ -95,6 +104,8 @@ async function grantSpendingNothing(
     return facts !== undefined && (now > later(call.now, call.timeoutSeconds) || now < call.now)
   }
   if (facts !== undefined && Object.keys(facts).length > 0) {
+    const ending = await askLeave({ facts }, context)
+    if (ending !== undefined) return { ending }
     await context.ledger.commit((item) => ({ ...item, facts: { ...item.facts, ...facts } }))
   }
   if (isLate()) {

@@ -16,6 +16,10 @@ export type Cause =
   | 'freshness-at-risk'
   /** A certificate that the connection depends on ends within 30, 7 or 1 days. */
   | 'certificate-expiring'
+  /** Another region has taken over; what this one published is renewed here no more. */
+  | 'stood-down'
+  /** Another region cannot be asked for leave, without which no refresh token is sent. */
+  | 'region-unreachable'
 
 export interface Incident {
   /** Stable for the whole incident: whoever delivers messages can drop a repeat by it. */

@@ -17,7 +17,10 @@ const Cause = v.picklist([
   'refresh-token-expiring',
   'freshness-at-risk',
   'certificate-expiring',
+  'stood-down',
+  'region-unreachable',
 ])
+const standing = { epoch: v.number(), region: v.string() }
 
 const Item = v.object({
   vendor: v.string(),
@@ -73,6 +76,23 @@ const Item = v.object({
   // Not in items of the first days.
   incidents: v.optional(v.number(), 0),
   facts: Facts,
+  standing: v.exactOptional(v.object(standing)),
+  heard: v.exactOptional(
+    v.object({
+      ...standing,
+      fence: v.number(),
+      token: v.string(),
+      kind: v.picklist(['first', 'probe']),
+      until: Instant,
+    }),
+  ),
+  takingOver: v.exactOptional(
+    v.object({
+      from: v.exactOptional(v.object(standing)),
+      without: v.array(v.string()),
+      settled: v.boolean(),
+    }),
+  ),
   certificates: v.exactOptional(v.array(v.object({ name: v.string(), notAfter: Instant }))),
   history: v.array(v.object({ at: Instant, outcome: v.string(), cause: v.exactOptional(Cause) })),
 })

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Cause, Incident } from './incident.ts'
 import type { Redacted } from './redacted.ts'
+import type { Heard, Standing, TakingOver } from './standing.ts'
 import type { HeldTokens } from './vendor.ts'
 
 /** A spending grant that was announced before it was sent, and is not yet known to have ended well. */
@@ -84,6 +85,11 @@ export interface LedgerItem {
   readonly incidents: number
   /** Facts about the vendor's side that are compared from run to run, e.g. a serial number. */
   readonly facts: Readonly<Record<string, string>>
+  /** The region at work, as far as this ledger knows; absent as long as there is one region only. */
+  readonly standing?: Standing
+  /** The last spending grant that another region announced here. */
+  readonly heard?: Heard
+  readonly takingOver?: TakingOver
   /** Certificates met or used when the vendor was last asked. */
   readonly certificates?: readonly { readonly name: string; readonly notAfter: Date }[]
   /** The last outcomes, newest last, and what a person is told of them, delivered or not. */
@@ -172,6 +178,12 @@ export function declared(item: LedgerItem, intent: Intent): LedgerItem {
     -spentKept,
   )
   return { ...item, intent, spent }
+}
+
+/** What another region has sent counts as sent here. */
+export function spentAlso(item: LedgerItem, { spent }: Pick<LedgerItem, 'spent'>): LedgerItem {
+  const others = item.spent.filter((known) => !spent.includes(known))
+  return { ...item, spent: [...others, ...spent].slice(-spentKept) }
 }
 
 /** The grant certainly never left: the token is as good as before. A probe that never left may be made again. */

@@ -47,6 +47,23 @@ export interface Parameters {
   readonly remove: (name: string) => Promise<void>
 }
 
+/** Another region in which the same connections are deployed: its ledger, and what it holds. */
+export interface Peer {
+  /** Its name, e.g. `eu-west-1`. */
+  readonly region: string
+  readonly ledger: Pick<Ledger, 'read' | 'write'>
+  readonly secrets: Pick<SecretStore, 'read'>
+  readonly parameters: Pick<Parameters, 'read'>
+}
+
+/** The regions in which the same connections are deployed; one of them is at work, the others stand by. */
+export interface Regions {
+  readonly own: string
+  /** The one that is at work until another takes over. */
+  readonly first: string
+  readonly peers: readonly Peer[]
+}
+
 /** Where people and other systems are told. Failure to emit never fails a run. */
 export interface EventSink {
   readonly emit: (event: RotatorEvent) => Promise<void>

@@ -29,6 +29,8 @@ export function escrowName(connection: string): string {
   return `/token-rotator/${connection}/escrow`
 }
 
+type Reading = Pick<SecretStore, 'read'>
+
 // A chain this long cannot be: Secrets Manager keeps about a hundred versions.
 const longestChain = 128
 
@@ -44,7 +46,7 @@ const longestChain = 128
 export async function readHeld(
   connection: string,
   item: LedgerItem,
-  { secrets, parameters }: { secrets: SecretStore; parameters: Parameters },
+  { secrets, parameters }: { secrets: Reading; parameters: Pick<Parameters, 'read'> },
 ): Promise<Found | undefined> {
   const secretId = enrollmentSecretId(connection)
   // The escrow first: whoever brings its pair home writes the version, then empties the escrow. Read in
@@ -142,7 +144,7 @@ function readEscrow(text: string): Escrowed | undefined {
 }
 
 /** The versions that follow one, each found by the id that only it can have. */
-async function chain(secrets: SecretStore, secretId: string, from: string): Promise<Enrollment[]> {
+async function chain(secrets: Reading, secretId: string, from: string): Promise<Enrollment[]> {
   const found: Enrollment[] = []
   let id = successorId(from)
   while (found.length < longestChain) {
@@ -154,11 +156,7 @@ async function chain(secrets: SecretStore, secretId: string, from: string): Prom
   return found
 }
 
-async function only(
-  secrets: SecretStore,
-  secretId: string,
-  versionId: string,
-): Promise<Enrollment[]> {
+async function only(secrets: Reading, secretId: string, versionId: string): Promise<Enrollment[]> {
   const stored = await secrets.read(secretId, versionId)
   return stored === undefined ? [] : [decodeEnrollment(stored.text, stored.versionId)]
 }

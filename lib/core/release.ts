@@ -27,6 +27,8 @@ export interface Ending {
     | 'kept-alive'
     /** Superseded sessions were ended. */
     | 'retired'
+    /** Another region is at work. */
+    | 'standby'
     /** Nobody has enrolled yet. */
     | 'unenrolled'
     /** A person is needed, or time. */
@@ -121,7 +123,7 @@ function retryTime(item: LedgerItem, { cause }: Ending, now: Date, timings: Timi
 /** Whether an incident is over: nothing is in doubt, and consumers read a proven token from the secret itself. */
 function isWell({ outcome }: Ending, { published, intent }: LedgerItem): boolean {
   const isProven = published?.where !== 'mirror' && published?.proven !== false
-  return outcome !== 'unenrolled' && intent === undefined && isProven
+  return outcome !== 'unenrolled' && outcome !== 'standby' && intent === undefined && isProven
 }
 
 /** Tells of a certificate's end once for each of its thresholds. Not an incident: the token works. */

@@ -1,4 +1,5 @@
 import { introspect, keepAlive, withoutSession } from './ask.ts'
+import { begin } from './begin.ts'
 import { type Blocked, canAskAtWill, decide } from './decide.ts'
 import { type Enrollment, enrollmentSecretId, type Issued } from './documents.ts'
 import { ConfigError, LeaseHeldError, TokenAtRiskError } from './errors.ts'
@@ -62,7 +63,9 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
   const { connection, vendor } = run
   let ending: Ending = { outcome: 'unchanged' }
   let canIntrospect = true
-  let found = await readHeld(connection.id, ledger.item, ports)
+  const begun = await begin(context)
+  if ('ending' in begun) return begun.ending
+  let { found } = begun
   if (found !== undefined) await noticeLostLedger(found, context)
 
   for (let turn = 0; turn < mostTurns; turn++) {
@@ -97,6 +100,7 @@ async function steps(context: Context, open: { client?: VendorClient }): Promise
         const granted = await grant(decision, held, context)
         // What the vendor said was about the sending before.
         canIntrospect = true
+        if ('ending' in granted) return granted.ending
         if ('error' in granted) {
           ending = { ...ending, error: granted.error }
           const { kept } = granted
@@ -226,6 +230,7 @@ async function keep(
     tokens,
     superseded,
     fence: ledger.item.fence,
+    ...written(ledger.item),
   }
   const { connection } = run
   const deadline = later(ledger.deadline, -tellingSeconds)
@@ -256,6 +261,11 @@ async function promote(
   ledger.stage((item) => settled(item, { versionId, tokens }))
   if (moved === 'superseded') return undefined
   return { current: enrollment, tip, newest: { in: 'current' } }
+}
+
+/** From the first take-over on, a document says in which region it was written. */
+function written({ standing }: LedgerItem): Pick<Held, 'standing'> {
+  return standing === undefined || standing.epoch === 0 ? {} : { standing }
 }
 
 function wrote(item: LedgerItem, now: Date, timings: Timings): LedgerItem {

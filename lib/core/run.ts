@@ -1,7 +1,7 @@
 import type { Connection } from './connection.ts'
 import type { Enrollment } from './documents.ts'
 import type { RunLedger } from './lease.ts'
-import type { Clock, EventSink, Ledger, Parameters, SecretStore } from './ports.ts'
+import type { Clock, EventSink, Ledger, Parameters, Regions, SecretStore } from './ports.ts'
 import type { Timings } from './renewal.ts'
 import type { Call, Vendor, VendorClient } from './vendor.ts'
 
@@ -25,6 +25,8 @@ export interface Ports {
   readonly events: EventSink
   readonly clock: Clock
   readonly timings: Timings
+  /** Absent if there is one region only. */
+  readonly regions?: Regions
   /** Opens the vendor's client for what is enrolled. @throws {ConfigError} */
   readonly connect: (connection: Connection, vendor: Vendor, enrolled: Enrollment) => VendorClient
 }

@@ -30,6 +30,8 @@ const headlines: Readonly<Record<Cause, string>> = {
   'refresh-token-expiring': 'renewal fails and the refresh token is running out',
   'freshness-at-risk': 'renewal fails and the published token is nearly out',
   'certificate-expiring': 'a certificate is about to end',
+  'stood-down': 'another region has taken over, and this one renews no more',
+  'region-unreachable': 'another region gives no leave to send the refresh token',
 }
 
 /** The steps of a cause in order: at the vendor's console, then ours. */
@@ -61,6 +63,17 @@ export function stepsFor(cause: Cause, { connection, vendor }: Concerned): strin
       return [
         "if it is the server's certificate, have it renewed and put its pin or authority into tls of the connection before; if it is the client's, go on",
         ...enroll,
+      ]
+    case 'stood-down':
+      return [
+        'have readers of this region read in the region named above: what is published here runs out',
+        `to bring the work back, in this region ${command(`take-over ${connection.id}`)}`,
+      ]
+    case 'region-unreachable':
+      return [
+        'see whether the region named above is down, or only not to be reached from the function; once it answers, the next tick renews and nothing else is to be done',
+        `if it stays away, in this region ${command(`take-over ${connection.id}`)}`,
+        status,
       ]
     case 'freshness-at-risk':
       return [

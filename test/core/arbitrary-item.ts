@@ -72,6 +72,23 @@ export const ledgerItem: fc.Arbitrary<LedgerItem> = fc.record(
     enrollmentWrites: fc.array(instant),
     consumerWrites: fc.array(instant),
     incidents: count,
+    standing: fc.record({ epoch: count, region: text }),
+    heard: fc.record({
+      epoch: count,
+      region: text,
+      fence: count,
+      token: text,
+      kind: fc.constantFrom<'first' | 'probe'>('first', 'probe'),
+      until: instant,
+    }),
+    takingOver: fc.record(
+      {
+        from: fc.record({ epoch: count, region: text }),
+        without: fc.array(text),
+        settled: fc.boolean(),
+      },
+      { requiredKeys: ['without', 'settled'] },
+    ),
     incident: fc.record({
       id: text,
       openedAt: instant,

@@ -73,6 +73,22 @@ export function interposed(ports: Ports, cross: Crossing): Ports {
       remove: through('parameters.remove', parameters.remove),
     },
     events: { emit: through('events.emit', events.emit) },
+    ...(ports.regions === undefined
+      ? {}
+      : {
+          regions: {
+            ...ports.regions,
+            peers: ports.regions.peers.map((peer) => ({
+              region: peer.region,
+              ledger: {
+                read: through('peer.ledger.read', peer.ledger.read),
+                write: through('peer.ledger.write', peer.ledger.write),
+              },
+              secrets: { read: through('peer.secrets.read', peer.secrets.read) },
+              parameters: { read: through('peer.parameters.read', peer.parameters.read) },
+            })),
+          },
+        }),
     connect: (connection, vendor, enrolled) => {
       const client = ports.connect(connection, vendor, enrolled)
       return {

@@ -86,6 +86,8 @@ describe('an enrollment secret of the wrong shape', () => {
     'writtenAs',
     'credentialId',
     'fence',
+    'epoch',
+    'home',
     'superseded',
   ])('is told as %s', (field) => {
     expect(() => decodeEnrollment(JSON.stringify({ [field]: [7] }), 'v')).toThrow(`${field}`)

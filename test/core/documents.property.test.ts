@@ -24,6 +24,8 @@ const ownFields = [
   'writtenAs',
   'credentialId',
   'fence',
+  'epoch',
+  'home',
   'superseded',
   'accessToken',
   'tokenType',
@@ -76,6 +78,7 @@ const enrollment: fc.Arbitrary<Enrollment> = fc.record(
     ),
     superseded: fc.array(tokenSet, { maxLength: 3 }),
     fence: fc.nat(),
+    standing: fc.record({ epoch: fc.nat(), region: text }),
   },
   { requiredKeys: ['versionId', 'credential', 'credentialId', 'tokens', 'superseded'] },
 )
@@ -145,6 +148,8 @@ describe('any enrollment', () => {
             credential: written.credential,
             tokens: refreshToken === undefined ? {} : { refreshToken },
             superseded: [],
+            // Where it was written a person does not change.
+            ...(written.standing === undefined ? {} : { standing: written.standing }),
           }),
         )
       }),

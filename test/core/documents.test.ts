@@ -56,6 +56,17 @@ describe('the enrollment document', () => {
     expect(edited.credential).toEqual({ username: 'api', password: 'made-up' })
   })
 
+  test('says in which region it was written, also after an edit by a person', () => {
+    const standing = { epoch: 3, region: 'eu-west-1' }
+    const text = encodeEnrollment({ ...enrollment, standing }, owner)
+    expect(decodeEnrollment(text, 'version-1').standing).toEqual(standing)
+    expect(decodeEnrollment(text, 'version-2')).toMatchObject({
+      standing,
+      credential: { username: 'api', password: 'made-up' },
+    })
+    expect(encodeEnrollment(enrollment, owner)).not.toMatch(/epoch|home/)
+  })
+
   test('needs no more than what an operator has', () => {
     const found = decodeEnrollment('{"refreshToken":"  from-the-console\\n"}', 'v')
     expect(found.tokens.refreshToken?.reveal()).toBe('from-the-console')

@@ -2,6 +2,7 @@ import { ordered } from '../../lib/core/ledger.ts'
 import { oauth2Issuer } from './fake-oauth2.ts'
 import type { FakeVendor } from './fake-vendors.ts'
 import { kicsWorld } from './kics-world.ts'
+import { regionScenarios } from './region-scenarios.ts'
 import { ftdWorld, incydrWorld, kscWorld, mdrWorld, oauth2World, type world } from './world.ts'
 
 export type AnyWorld = ReturnType<typeof world<FakeVendor>>
@@ -224,6 +225,7 @@ export const furtherScenarios: readonly Scenario[] = [
     prepare: () => untilDue(introspecting(mdrWorld()), 44),
     restarts: false,
   },
+  ...regionScenarios,
 ]
 
 /** The vendor of a scenario, as its title begins. */

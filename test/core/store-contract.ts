@@ -189,6 +189,20 @@ export const fullItem: LedgerItem = {
   incident: { id: 'run-0', openedAt: new Date('2025-12-31T23:00:00Z'), told: ['token-at-risk'] },
   incidents: 3,
   facts: { serialNumber: '9A0001' },
+  standing: { epoch: 2, region: 'eu-west-1' },
+  heard: {
+    epoch: 1,
+    region: 'eu-central-1',
+    fence: 6,
+    token: 'fingerprint-1',
+    kind: 'probe',
+    until: new Date('2026-01-01T00:05:30Z'),
+  },
+  takingOver: {
+    from: { epoch: 1, region: 'eu-central-1' },
+    without: ['eu-central-1'],
+    settled: true,
+  },
   history: [{ at: new Date('2025-12-31T23:00:00Z'), outcome: 'failed' }],
 }
 

@@ -84,6 +84,8 @@ export function world<V extends FakeVendor>(
       return outcomes
     },
     item: () => ledger.item(connection.id),
+    /** What stands in stores beside these, e.g. in another region. */
+    elsewhere: (): readonly string[] => [],
     /** The access token that consumers read. */
     published: () => secrets.current(consumer)?.access_token as string | undefined,
     told: () =>

@@ -211,8 +211,8 @@ function isDue(world: AnyWorld): boolean {
   return (itemOf(world)?.dueAt ?? world.clock.now()) <= world.clock.now()
 }
 
-function storedBy({ secrets, enrollment, parameters }: AnyWorld): readonly string[] {
-  return [...secrets.texts(enrollment), ...parameters.values.values()]
+function storedBy({ secrets, enrollment, parameters, elsewhere }: AnyWorld): readonly string[] {
+  return [...secrets.texts(enrollment), ...parameters.values.values(), ...elsewhere()]
 }
 
 /** Tokens of fakes are shorter than real ones, and long enough not to be found by chance. */

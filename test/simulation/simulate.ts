@@ -12,6 +12,7 @@ import { type Loss, lossNames } from './losses.ts'
 import { act, type Desk, enrollAtLast } from './people.ts'
 import { Process, type Surroundings } from './process.ts'
 import { portsOf } from './process-ports.ts'
+import { simulateRegions } from './simulate-regions.ts'
 import { species as everySpecies, type Species } from './subjects.ts'
 import { type Instant, newTimeline } from './timeline.ts'
 import { type Happened, troublesOf } from './troubles.ts'
@@ -26,6 +27,7 @@ const functionMs = 300_000
 const commandMs = 60_000
 // Longer than every wait of the engine: a token's hour, its lease and its back-off, and a renewal after it.
 const quietMs = 3 * hourMs
+const regionShare = 0.02
 
 export interface SimulationOptions {
   /** Of these one is chosen by the seed. Default: all. */
@@ -36,6 +38,8 @@ export interface SimulationOptions {
   readonly spared?: ReadonlySet<number>
   /** Receives each line of the trace. */
   readonly trace?: (line: string) => void
+  /** Whether the world has a second region, to which people fail over. Default: one in fifty has. */
+  readonly isTwoRegions?: boolean
   /** Puts something between the engine and its ports, e.g. a defect. */
   readonly through?: (ports: Ports, world: { readonly cloud: SimulatedCloud }) => Ports
 }
@@ -62,6 +66,9 @@ export interface Simulated {
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<Simulated> {
   const { species = everySpecies, hours = 12, spared = new Set(), trace, through } = options
   const chance = chanceOf(seed)
+  if (options.isTwoRegions ?? (through === undefined && chance.apart(4).happens(regionShare))) {
+    return simulateRegions(seed, options)
+  }
   const kind = chance.one(species)
   const timeline = newTimeline(start)
   const cloud = new SimulatedCloud()

@@ -6,6 +6,7 @@ import { control } from './control.ts'
 import { memory, openDataFolder } from './data-folder.ts'
 import { createDynamo } from './dynamodb.ts'
 import { type ArmedFault, createFaults, errorOf, type Fault } from './faults.ts'
+import type { Replication } from './replication.ts'
 import type { RotationFunction } from './rotation-runner.ts'
 import type { Lag } from './secret-store.ts'
 import type { VersionLimits } from './secret-versions.ts'
@@ -33,6 +34,8 @@ export interface AwsEndpointOptions extends Partial<Surroundings> {
   readonly versionWindowSeconds?: number
   /** How far GetSecretValue lags behind writes, as it may at AWS. @default 0 */
   readonly consistencyLagMs?: number
+  /** Shared with the endpoints of other regions, each of which has another `region`. @default none */
+  readonly replication?: Replication
   /** Pause before a rotation that has failed is tried again. @default 1000 */
   readonly rotationRetryMs?: number
 }
@@ -77,6 +80,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
     options.rotationRetryMs ?? 1000,
     surroundings,
     durable.changed,
+    options.replication,
   )
   const dynamo = createDynamo(folder.tables)
   const faults = createFaults()
@@ -180,6 +184,7 @@ export async function startAwsEndpoint(options: AwsEndpointOptions = {}): Promis
   let closed: Promise<void> | undefined
   async function close(): Promise<void> {
     closing.abort()
+    services.leave()
     services.rotations.stop()
     // Its callback comes after DynamoDB's files are closed, too.
     const stopped = new Promise<void>((resolve, reject) => {

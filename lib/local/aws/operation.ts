@@ -1,3 +1,4 @@
+import type { Replication } from './replication.ts'
 import type { Lag, SecretStore } from './secret-store.ts'
 import type { VersionLimits } from './secret-versions.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -15,4 +16,6 @@ export interface SecretsContext {
   readonly store: SecretStore
   readonly limits: VersionLimits
   readonly surroundings: Surroundings
+  /** What carries secrets to other regions; absent: this region is alone. */
+  readonly replication?: Replication
 }

@@ -6,6 +6,7 @@ import { page } from './paging.ts'
 import { randomPassword } from './random-password.ts'
 import { nextRotationAt } from './rotation-rules.ts'
 import { SecretId } from './secret-input.ts'
+import { replicationStatus, writable } from './secret-replication.ts'
 import { Filters, matching, sorted } from './secrets-list.ts'
 import type { Secret } from './state.ts'
 import { epochSeconds } from './surroundings.ts'
@@ -48,14 +49,23 @@ const UntagResource = v.object({
 })
 
 /** The operations of Secrets Manager that describe, list, tag and delete; none shows a value. */
-export function secretRecords({ store, surroundings }: SecretsContext): Record<string, Operation> {
+export function secretRecords({
+  store,
+  surroundings,
+  replication,
+}: SecretsContext): Record<string, Operation> {
   const { now, random, region } = surroundings
 
   return {
     DescribeSecret(request) {
       // Works while the secret awaits deletion: DeletedDate is part of the answer.
       const secret = store.find(decode(OneSecret, request).SecretId)
-      return { ...record(secret), VersionIdsToStages: stages(secret) }
+      return {
+        ...record(secret),
+        PrimaryRegion: secret.primaryRegion ?? (secret.replicas?.length ? region : undefined),
+        ReplicationStatus: replicationStatus(secret, region, replication),
+        VersionIdsToStages: stages(secret),
+      }
     },
 
     ListSecrets(request) {
@@ -117,7 +127,13 @@ export function secretRecords({ store, surroundings }: SecretsContext): Record<s
         )
       }
       if (force) return forget(input.SecretId)
-      const secret = store.findLiving(input.SecretId)
+      const secret = writable(store.findLiving(input.SecretId), region)
+      if (secret.replicas?.length) {
+        throw new AwsError(
+          'InvalidRequestException',
+          `You can't delete secret ${secret.name} that still has replica regions.`,
+        )
+      }
       const dueAt = new Date(now().getTime() + (days ?? 30) * 86_400_000)
       store.write({ ...secret, deletion: { markedAt: now(), dueAt } })
       return { ARN: secret.arn, Name: secret.name, DeletionDate: epochSeconds(dueAt) }

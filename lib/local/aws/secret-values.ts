@@ -13,6 +13,7 @@ import {
   VersionId,
   valueMembers,
 } from './secret-input.ts'
+import { writable } from './secret-replication.ts'
 import type { Lag } from './secret-store.ts'
 import { addVersion, current, holderOf, moveLabel } from './secret-versions.ts'
 import { Filters, matching } from './secrets-list.ts'
@@ -156,7 +157,7 @@ export function secretValues({
       const content = contentOf(input)
       if (content === undefined) throw noContent()
       const labels = input.VersionStages
-      const secret = withVersion(store.findLiving(input.SecretId), {
+      const secret = withVersion(writable(store.findLiving(input.SecretId), region), {
         id: token,
         content,
         labels,
@@ -175,7 +176,7 @@ export function secretValues({
       const input = decode(UpdateSecret, request)
       const token = tokenOf(input)
       const content = contentOf(input)
-      const found = store.findLiving(input.SecretId)
+      const found = writable(store.findLiving(input.SecretId), region)
       const secret = {
         ...found,
         lastChangedAt: now(),
@@ -193,7 +194,7 @@ export function secretValues({
 
     UpdateSecretVersionStage(request) {
       const input = decode(UpdateSecretVersionStage, request)
-      const secret = store.findLiving(input.SecretId)
+      const secret = writable(store.findLiving(input.SecretId), region)
       const places = { moveTo: input.MoveToVersionId, removeFrom: input.RemoveFromVersionId }
       const next = moveLabel(secret, input.VersionStage, places, now())
       if (next !== secret) store.write(next)

@@ -43,6 +43,12 @@ const Secret = v.object({
   tags: v.optional(v.pipe(v.array(Tag), v.readonly())),
   lastAccessedOn: v.optional(Instant),
   deletion: v.optional(v.object({ markedAt: Instant, dueAt: Instant })),
+  /** The region that this is a replica of. */
+  primaryRegion: v.optional(v.string()),
+  /** Regions with replicas of this; `overwrites`: whatever stands there gives way. */
+  replicas: v.optional(
+    v.pipe(v.array(v.object({ region: v.string(), overwrites: v.boolean() })), v.readonly()),
+  ),
   /** As it was last configured; absent if it never was. */
   rotation: v.optional(Rotation),
   /** Oldest first. */

@@ -235,10 +235,8 @@ describe('GetRandomPassword', () => {
 
 test('an operation that is not played is refused with the names of those that are', async () => {
   const { secrets } = await setUpWithVersions()
-  await expect(secrets.stopReplicationToReplica({ SecretId })).rejects.toMatchObject({
+  await expect(secrets.getResourcePolicy({ SecretId })).rejects.toMatchObject({
     name: 'UnknownOperationException',
-    message: expect.stringMatching(
-      /^StopReplicationToReplica is not supported here; .*PutSecretValue, /,
-    ),
+    message: expect.stringMatching(/^GetResourcePolicy is not supported here; .*PutSecretValue, /),
   })
 })

@@ -1,0 +1,162 @@
+import { answerSeconds } from './decide.ts'
+import { type Enrollment, encodeEnrollment, enrollmentSecretId } from './documents.ts'
+import { StoreError } from './errors.ts'
+import { distrusted, fingerprint, type LedgerItem, settled, spentAlso } from './ledger.ts'
+import { untilRunEnds } from './persist.ts'
+import { escrowName, type Found } from './read-held.ts'
+import type { Ending } from './release.ts'
+import { later, nearlyOutAt } from './renewal.ts'
+import type { Context } from './run.ts'
+import { successorId } from './version-id.ts'
+
+/** The newest that was found, as one document. */
+export function newestOf({ current, newest }: Found): Enrollment {
+  if (newest.in === 'current') return current
+  if (newest.in === 'escrow') {
+    const { tokens, superseded } = newest.escrowed
+    return { ...current, tokens, superseded }
+  }
+  if (current.fence !== undefined) return newest.enrollment
+  // Edited by a person: their credentials, and this pair.
+  const { credential, credentialId } = current
+  return { ...newest.enrollment, credential, credentialId }
+}
+
+/** Whether this very take-over has written it: then the ledger already knows what it is worth. */
+export function isWritten({ standing }: Enrollment, { ledger }: Context): boolean {
+  const { epoch, region } = ledger.item.standing ?? {}
+  return standing?.epoch === epoch && standing?.region === region
+}
+
+/** Whether what is held here has been sent: it is in doubt, or used up. */
+export function isSent(found: Found | undefined, { run, ledger }: Context): boolean {
+  if (found === undefined) return true
+  const { refreshToken } = newestOf(found).tokens
+  if (refreshToken === undefined) return false
+  return ledger.item.spent.includes(fingerprint(run.connection.id, refreshToken))
+}
+
+/**
+ * Whether a held refresh token was certainly not sent elsewhere: the region at work announces each one
+ * here before it sends it, and what is held is what it got by the last one announced. It could go on
+ * without this region only when a token is nearly out, so up to then its silence is proof.
+ */
+export function isUnsent({ tokens, fence, standing }: Enrollment, context: Context): boolean {
+  const { run, ports, ledger } = context
+  const { heard } = ledger.item
+  const { refreshToken, issuedAt, expiresAt } = tokens
+  if (refreshToken === undefined) return true
+  if (heard === undefined || issuedAt === undefined || !expiresAt) return false
+  const { epoch, region } = standing ?? { epoch: 0, region: ports.regions?.first }
+  return (
+    heard.epoch === epoch &&
+    heard.region === region &&
+    heard.fence === fence &&
+    heard.token !== fingerprint(run.connection.id, refreshToken) &&
+    ports.clock.now() < nearlyOutAt({ issuedAt, expiresAt }, ports.timings)
+  )
+}
+
+/** The record that goes with a pair of another region: what was sent there, and what is in doubt. */
+export function fromPeer(
+  own: LedgerItem,
+  theirs: LedgerItem,
+  newest: Enrollment,
+  to: string,
+): LedgerItem {
+  const { intent: _, ...rest } = spentAlso(own, theirs)
+  const { intent } = theirs
+  const { refreshToken } = newest.tokens
+  const isIntended =
+    refreshToken !== undefined && intent?.token === fingerprint(own.connection, refreshToken)
+  return {
+    ...rest,
+    ...(isIntended ? { intent: { ...intent, versionId: to } } : {}),
+    refused: [...own.refused, ...theirs.refused],
+    facts: { ...own.facts, ...theirs.facts },
+  }
+}
+
+/** The same pair under another version id. */
+export function moved(own: LedgerItem, { versionId }: Enrollment, to: string): LedgerItem {
+  const { intent } = own
+  return intent?.versionId === versionId ? { ...own, intent: { ...intent, versionId: to } } : own
+}
+
+/** A token that another region may have sent: in doubt until a run that was at work there is over. */
+export function doubted(
+  own: LedgerItem,
+  newest: Enrollment,
+  to: string,
+  context: Context,
+): LedgerItem {
+  const { ports, ledger } = context
+  const { refreshToken } = newest.tokens
+  if (refreshToken === undefined) return own
+  const token = fingerprint(own.connection, refreshToken)
+  // On record already, and with more than is known here.
+  if (own.intent?.token === token) return moved(own, newest, to)
+  const { heard } = own
+  const kind = heard?.token === token ? heard.kind : 'first'
+  const wait = ports.timings.leaseGraceSeconds - answerSeconds(ports.timings)
+  const at = later(ledger.deadline, wait)
+  const { intent, ...rest } = distrusted(own, { versionId: to, fence: own.fence, token }, at)
+  return intent === undefined ? rest : { ...rest, intent: { ...intent, kind } }
+}
+
+/**
+ * Writes a document here, under this take-over's epoch. What the ledger is to know of it is written
+ * before, so whoever finds the document need not judge it again.
+ */
+export async function bring(
+  chosen: Enrollment,
+  found: Found | undefined,
+  context: Context,
+  record: (own: LedgerItem, versionId: string) => LedgerItem,
+): Promise<{ readonly found: Found } | { readonly ending: Ending }> {
+  const { run, ports, ledger } = context
+  const { connection } = run
+  const secretId = enrollmentSecretId(connection.id)
+  const versionId = successorId(found?.tip ?? chosen.versionId)
+  const fence = Math.max(ledger.item.fence, chosen.fence ?? 0)
+  await untilRunEnds(
+    () => ledger.commit((item) => ({ ...record(item, versionId), fence: fence + 1 })),
+    context,
+  )
+  const { standing } = ledger.item
+  const document = { ...chosen, versionId, fence, ...(standing === undefined ? {} : { standing }) }
+  const owner = { connection: connection.id, vendor: connection.vendor }
+  const version = { versionId, text: encodeEnrollment(document, owner) }
+  try {
+    const put = await untilRunEnds(
+      () => ports.secrets.put(secretId, version, found === undefined ? 'current' : 'pending'),
+      context,
+    )
+    if (put === 'conflict') return { ending: changed }
+    if (found !== undefined) {
+      const move = { from: found.current.versionId, to: versionId }
+      const moved = await untilRunEnds(() => ports.secrets.promote(secretId, move), context)
+      if (moved === 'superseded') return { ending: changed }
+    }
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.kind !== 'denied') throw error
+    return { ending: readOnly(secretId, error) }
+  }
+  const { tokens } = document
+  ledger.stage((item) => ({
+    ...settled(item, { versionId, tokens }),
+    enrollmentWrites: [...item.enrollmentWrites, ports.clock.now()],
+  }))
+  await ports.parameters.remove(escrowName(connection.id)).catch(() => undefined)
+  return { found: { current: document, tip: versionId, newest: { in: 'current' } } }
+}
+
+const changed: Ending = { outcome: 'failed', message: 'the store kept changing under this run' }
+
+function readOnly(secretId: string, { message }: StoreError): Ending {
+  return {
+    outcome: 'blocked',
+    cause: 'configuration',
+    message: `the secret ${secretId} cannot be written here (${message}); if it is still a replica, run: aws secretsmanager stop-replication-to-replica --secret-id ${secretId}`,
+  }
+}
