@@ -1,5 +1,6 @@
 import { type Stack, Validations } from 'aws-cdk-lib'
 import { Key } from 'aws-cdk-lib/aws-kms'
+import { Topic } from 'aws-cdk-lib/aws-sns'
 import { AwsSolutionsChecks, type NagPack, ServerlessChecks } from 'cdk-nag'
 import type { IConstruct } from 'constructs'
 import { describe, expect, test } from 'vitest'
@@ -7,6 +8,7 @@ import { rotatorStack } from './synthesis.ts'
 import { vpc } from './vpc.ts'
 
 const keyArn = (n: number) => `arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-4000-8000-${n}`
+const topicArn = 'arn:aws:sns:eu-west-1:111122223333:security'
 const network = vpc()
 const key = (n: number) => Key.fromKeyArn(network.stack, `Key${n}`, keyArn(n))
 
@@ -55,6 +57,7 @@ describe.each([
     {
       vpc: network,
       tracing: true,
+      alarmTopic: Topic.fromTopicArn(network.stack, 'Topic', topicArn),
       encryptionKey: key(100000000001),
       escrowKey: key(100000000002),
       logEncryptionKey: key(100000000003),
