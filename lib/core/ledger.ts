@@ -266,7 +266,10 @@ export function isHandedBack(item: LedgerItem, held: HeldVersion & { fence?: num
 }
 
 /** Whether this is the token that was announced last. */
-export function isAnnounced({ connection, intent }: LedgerItem, { refreshToken }: HeldTokens): boolean {
+export function isAnnounced(
+  { connection, intent }: LedgerItem,
+  { refreshToken }: HeldTokens,
+): boolean {
   if (intent === undefined || refreshToken === undefined) return false
   return intent.token === fingerprint(connection, refreshToken)
 }

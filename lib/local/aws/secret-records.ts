@@ -4,10 +4,10 @@ import { decode, Tags, text, whole } from './input.ts'
 import type { Operation, SecretsContext } from './operation.ts'
 import { page } from './paging.ts'
 import { randomPassword } from './random-password.ts'
+import { nextRotationAt } from './rotation-rules.ts'
 import { SecretId } from './secret-input.ts'
 import { Filters, matching, sorted } from './secrets-list.ts'
 import type { Secret } from './state.ts'
-import { nextRotationAt } from './rotation-rules.ts'
 import { epochSeconds } from './surroundings.ts'
 
 const NextToken = v.optional(text(1, 4096))
