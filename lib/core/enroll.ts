@@ -33,12 +33,14 @@ export async function enroll(
   const secretId = enrollmentSecretId(connection.id)
   try {
     await untilRunEnds(() => ports.secrets.put(secretId, version, 'current'), { ports, ledger })
-    await ports.parameters.remove(escrowName(connection.id))
   } catch (error) {
     // A lease that outlives its command would keep the next ticks away.
     await ledger.commit(({ lease: _, ...rest }) => rest).catch(() => undefined)
     throw error
   }
+  // What waits there is older than what was enrolled, and gives way to it. A failure here that failed the
+  // enrollment would have it repeated, with another version each time, until Secrets Manager takes no more.
+  await ports.parameters.remove(escrowName(connection.id)).catch(() => undefined)
   const now = ports.clock.now()
   const end = { now, dueAt: now, outcome: `enrolled ${vendor.id}`, failed: false }
   const enrolled = (item: LedgerItem) => ({ ...released(forgotten(item), end), requested: true })
