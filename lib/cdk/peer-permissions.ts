@@ -16,6 +16,11 @@ export interface PeerPermissionsProps {
   readonly peers: readonly string[]
 }
 
+/** Name of a function's role, such that the stack of another region knows it. */
+export function roleName(rotation: string, region: string): string {
+  return `token-rotator-${rotation}-${region}`
+}
+
 /** The variable by which functions know of each other: the same list in every region, the one at work first. */
 export function regionsVariable(regions: readonly string[]): Record<string, string> {
   return regions.length < 2 ? {} : { TOKEN_ROTATOR_REGIONS: regions.join(',') }

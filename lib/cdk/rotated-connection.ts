@@ -16,7 +16,14 @@ import { ConfigError } from '../core/errors.ts'
 import { mirrorName } from '../core/publish.ts'
 import { escrowName } from '../core/read-held.ts'
 import type { Ledger } from './ledger.ts'
-import { allow, allowItems, allowSecretKey, keyActions, parameterArn } from './permissions.ts'
+import {
+  allow,
+  allowItems,
+  allowSecretKey,
+  keyActions,
+  parameterArn,
+  secretArn,
+} from './permissions.ts'
 import { allowDecrypt, copiesOf, foreignAccount } from './reader.ts'
 import { SecretPolicy } from './secret-policy.ts'
 
@@ -163,16 +170,27 @@ export class RotatedConnection extends Resource {
   /**
    * Makes a function's role the one that rotates this connection: what the adapters call, and no more.
    * Customer keys are allowed for many connections at once, by `allowKeys`.
+   *
+   * @param peers ARNs of the roles that do the same in other regions
    */
-  grantRotate(role: IRole): void {
+  grantRotate(role: IRole, peers: readonly string[] = []): void {
     const { id } = this.connection
     const escrow = parameterArn(this, escrowName(id))
     const mirror = parameterArn(this, mirrorName(id))
+    // The whole ARN with its random end: a pattern would also match a secret of a longer name. But a
+    // replica that takes a secret's place brings the end of its original along.
+    const arnOf = (secret: CfnSecret, name: string) =>
+      peers.length === 0 ? secret.ref : secretArn(this, this.env.region, `${name}-??????`)
     for (const statement of [
-      // The whole ARN with its random end: a pattern would also match a secret of a longer name.
-      allow(['secretsmanager:GetSecretValue', ...writing], this.enrollment.ref),
+      allow(
+        ['secretsmanager:GetSecretValue', ...writing],
+        arnOf(this.enrollment, enrollmentSecretId(id)),
+      ),
       // Read by the step of a native rotation that tests a token: not every token is held elsewhere.
-      allow(['secretsmanager:GetSecretValue', ...writing], this.accessToken.ref),
+      allow(
+        ['secretsmanager:GetSecretValue', ...writing],
+        arnOf(this.accessToken, consumerSecretId(id)),
+      ),
       allow(['ssm:GetParameter', 'ssm:PutParameter', 'ssm:DeleteParameter'], escrow),
       allow(['ssm:PutParameter'], mirror),
     ]) {
@@ -181,6 +199,11 @@ export class RotatedConnection extends Resource {
     this.#rotator = role
     this.#enrollmentPolicy.reserveReading(role)
     this.#accessTokenPolicy.reserveWriting(role)
+    // Whoever takes over reads the newest pair, and a replica brings this policy along.
+    for (const peer of peers) {
+      this.#enrollmentPolicy.reserveReading({ roleArn: peer })
+      this.#accessTokenPolicy.reserveWriting({ roleArn: peer })
+    }
     if (this.#props.breakGlassRole !== undefined) this.#enrollmentPolicy.reserveWriting(role)
   }
 

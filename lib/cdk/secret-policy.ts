@@ -32,7 +32,7 @@ export class SecretPolicy extends Construct {
   }
 
   /** Lets a role read the value. From the first call on nobody else may. */
-  reserveReading({ roleArn }: IRole): void {
+  reserveReading({ roleArn }: Pick<IRole, 'roleArn'>): void {
     if (this.#readers.length === 0) {
       this.#deny('OnlyTheseRead', ['secretsmanager:GetSecretValue'], exceptFor(this.#readers))
     }
@@ -43,7 +43,7 @@ export class SecretPolicy extends Construct {
    * Lets a role write the value and move its labels. From the first call on nobody else may; but
    * CloudFormation may use `UpdateSecret`, the one call that changes key, tags and description as well.
    */
-  reserveWriting({ roleArn }: IRole): void {
+  reserveWriting({ roleArn }: Pick<IRole, 'roleArn'>): void {
     if (this.#writers.length === 0) {
       this.#deny(
         'OnlyTheseWrite',

@@ -80,6 +80,14 @@ export interface TokenRotatorProps {
    */
   readonly replicaRegions?: readonly ReplicaRegion[]
   /**
+   * Regions in which the same connections are deployed, this one among them and the one that is at work
+   * at first before the others; the same list in every region (docs/regions.md). The functions' roles
+   * then have names, `token-rotator-<vendor>-<region>`, and may ask each other's ledgers for leave.
+   *
+   * @default one region, which asks nobody
+   */
+  readonly regions?: readonly string[]
+  /**
    * Who reads the token of which connection, by its id: roles, functions, whole accounts, also of other
    * accounts, for which this sets up the secret's policy and the key's. The same as `grantRead` of each
    * connection.

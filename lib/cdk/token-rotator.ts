@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { Annotations, RemovalPolicy, Stack } from 'aws-cdk-lib'
+import { Annotations, RemovalPolicy, Stack, Token } from 'aws-cdk-lib'
 import { EventBus } from 'aws-cdk-lib/aws-events'
 import { ScheduleGroup } from 'aws-cdk-lib/aws-scheduler'
 import { Construct, type IConstruct } from 'constructs'
@@ -148,9 +148,16 @@ const builtAssets = fileURLToPath(
 
 /** What no single prop shows. */
 function checkProps(props: TokenRotatorProps, own: string): void {
-  const { replicaRegions = [], encryptionKey, escrowKey } = props
-  const regions = replicaRegions.map(({ region }) => region)
-  const wrong = regions.find((region, index) => region === own || regions.indexOf(region) < index)
+  const { replicaRegions = [], encryptionKey, escrowKey, regions } = props
+  if (regions !== undefined && (!regions.includes(own) || new Set(regions).size < regions.length)) {
+    const stack = Token.isUnresolved(own) ? 'a stack whose env names no region' : own
+    throw new ConfigError(
+      'regions',
+      `found ${regions.join(', ') || 'none'} in ${stack}; allowed is every region of the installation, each once, with that of the stack among them`,
+    )
+  }
+  const replicas = replicaRegions.map(({ region }) => region)
+  const wrong = replicas.find((region, index) => region === own || replicas.indexOf(region) < index)
   if (wrong !== undefined) {
     throw new ConfigError(
       'replicaRegions',

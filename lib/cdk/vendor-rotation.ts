@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib'
+import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib'
 import type { IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2'
 import type { IEventBus } from 'aws-cdk-lib/aws-events'
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
@@ -16,12 +16,13 @@ import type { IScheduleGroup } from 'aws-cdk-lib/aws-scheduler'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import type { Connection } from '../core/connection.ts'
-import { dueIndex } from '../core/documents.ts'
+import { dueIndex, ledgerTableName } from '../core/documents.ts'
 import type { Vendor } from '../core/vendor.ts'
 import { connectionsPath, functionCode } from './function-code.ts'
 import type { Ledger } from './ledger.ts'
 import { MinuteSchedule } from './minute-schedule.ts'
 import { NativeRotation } from './native-rotation.ts'
+import { peerPermissions, regionsVariable, roleName } from './peer-permissions.ts'
 import {
   allow,
   allowItems,
@@ -47,6 +48,8 @@ export interface Surroundings {
   readonly logEncryptionKey?: IKey
   readonly logRetention?: RetentionDays
   readonly tracing?: boolean
+  /** Every region of the installation; none if there is just one. */
+  readonly regions?: readonly string[]
 }
 
 export interface VendorRotationProps {
@@ -78,7 +81,11 @@ export class VendorRotation extends Construct {
       removalPolicy: RemovalPolicy.DESTROY,
       ...(logEncryptionKey === undefined ? {} : { encryptionKey: logEncryptionKey }),
     })
+    const { region } = Stack.of(this)
+    const regions = surroundings.regions ?? []
+    const peers = regions.filter((each) => each !== region)
     const role = new Role(this, 'Role', {
+      ...(peers.length === 0 ? {} : { roleName: roleName(id, region) }),
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
       description: `Rotates the connections of ${vendor.title}, and touches nothing else`,
     })
@@ -92,7 +99,23 @@ export class VendorRotation extends Construct {
       role.addToPolicy(allowItems(['dynamodb:Query'], queried, vendor.id))
     }
     role.addToPolicy(allow(['sqs:SendMessage'], deadLetters.queueArn))
-    for (const connection of connections) connection.grantRotate(role)
+    const peerRoles = peers.map((peer) =>
+      Stack.of(this).formatArn({
+        service: 'iam',
+        region: '',
+        resource: 'role',
+        resourceName: roleName(id, peer),
+      }),
+    )
+    for (const connection of connections) connection.grantRotate(role, peerRoles)
+    for (const statement of peerPermissions(this, {
+      vendor: vendor.id,
+      connections: this.connections.map((connection) => connection.id),
+      ledgerTable: ledgerTableName,
+      peers,
+    })) {
+      role.addToPolicy(statement)
+    }
     allowKeys(role, connections, surroundings)
     const vpcAccess = network === undefined ? undefined : new VpcAccess(this, 'Vpc', role)
 
@@ -121,6 +144,7 @@ export class VendorRotation extends Construct {
         TOKEN_ROTATOR_LEDGER_TABLE: ledger.tableName,
         TOKEN_ROTATOR_CONNECTIONS: connectionsPath,
         TOKEN_ROTATOR_EVENT_BUS: eventBus.eventBusName,
+        ...regionsVariable(regions),
         ...(escrowKey === undefined ? {} : { TOKEN_ROTATOR_PARAMETER_KEY: escrowKey.keyArn }),
       },
       ...network,
