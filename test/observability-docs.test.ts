@@ -48,7 +48,7 @@ test('docs/observability.md lists every code of an outcome', () => {
     ...found('lib/core/release.ts', /\['outcome'\] \| '([a-z-]+)' \|/g),
     ...found('lib/core/release.ts', /\| '([a-z-]+)'\n}/g),
   ]
-  expect(outcomes).toHaveLength(12)
+  expect(outcomes).toHaveLength(13)
   for (const outcome of outcomes) expect(docs).toContain(`\`${outcome}\``)
   const errors = found('lib/core/errors.ts', /(?:readonly code = |code: )'(ERR_\w+)'/g)
   expect(docs).toContain(`(${outcomes.length + new Set(errors).size} codes in all`)
