@@ -15,7 +15,7 @@ export type Persisted = 'secret' | 'escrow' | 'conflict'
 
 /**
  * Brings a pair to safety: the enrollment secret first; if that has not acknowledged it after a
- * second, or refuses it, the escrow as well, both tried until the deadline.
+ * second, or as soon as it refuses it, be it for a moment, the escrow as well, both tried until the deadline.
  *
  *     put ──ack──────────────────────────────► secret
  *      └─ 1 s without ack, or refused ─► escrow ─► escrow (put goes on until the deadline)
@@ -54,14 +54,22 @@ export async function persist(
     },
   }
   let early: 'stored' | 'conflict' | undefined
-  const put = untilDeadline(() => secrets.put(secretId, version, 'pending'), patience)
+  let refuse = () => {}
+  const refused = new Promise<void>((resolve) => {
+    refuse = resolve
+  })
+  const put = untilDeadline(() => {
+    const trying = secrets.put(secretId, version, 'pending')
+    trying.catch(refuse)
+    return trying
+  }, patience)
   const answered = put.then(
     (result) => {
       early = result
     },
     () => undefined,
   )
-  await Promise.race([answered, clock.sleep(timings.escrowAfterSeconds)])
+  await Promise.race([answered, refused, clock.sleep(timings.escrowAfterSeconds)])
   if (early === 'stored') return 'secret'
 
   const pair = { basedOn, tokens: enrollment.tokens, superseded: enrollment.superseded }

@@ -28,8 +28,11 @@ const denied = () => new StoreError('PutSecretValue was denied', 'denied')
 const full = () => new StoreError('PutParameter was denied', 'denied')
 
 /** Brings a pair to stores of which the secret's answers come one after another, the last one for good. */
-function store(answers: readonly ('stored' | 'conflict' | Error)[], escrow?: Error) {
-  const clock = manualClock(t0)
+function store(
+  answers: readonly ('stored' | 'conflict' | Error)[],
+  escrow?: Error,
+  clock = manualClock(t0),
+) {
   const parameters = memoryParameters()
   const puts: { at: number; call: Parameters<SecretStore['put']> }[] = []
   const writes: number[] = []
@@ -93,6 +96,19 @@ describe('a pair', () => {
   test('for which another has taken the version is kept in the escrow for the next look', async () => {
     const { run, escrow } = store(['conflict'])
     expect(await run()).toBe('conflict')
+    expect(escrow.size).toBe(1)
+  })
+
+  test('that the secret refuses, be it for a moment, goes to the escrow without waiting a second', async () => {
+    const clock = manualClock(t0)
+    const { escrowAfterSeconds } = defaultTimings
+    const endless: typeof clock = {
+      ...clock,
+      sleep: (seconds) =>
+        seconds === escrowAfterSeconds ? new Promise(() => {}) : clock.sleep(seconds),
+    }
+    const { run, escrow } = store([throttled(), 'stored'], undefined, endless)
+    expect(await run()).toBe('secret')
     expect(escrow.size).toBe(1)
   })
 
