@@ -251,8 +251,12 @@ describe('the escrow', () => {
 describe('an escrow that cannot be read', () => {
   const down = new StoreError('GetParameter failed with TimeoutError', 'retry')
   const published = {
-    ...{ versionId: one, issuedAt: t0, expiresAt: at(60) },
-    ...{ held: true, where: 'secret', proven: true },
+    versionId: one,
+    issuedAt: t0,
+    expiresAt: at(60),
+    held: true,
+    where: 'secret',
+    proven: true,
   } as const
   const unread = async (item: Partial<LedgerItem>) => {
     const { found, written } = stores()
