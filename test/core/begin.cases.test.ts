@@ -190,6 +190,44 @@ describe('after a take-over', () => {
     expect(item.intent).toMatchObject({ kind: 'first', token: mark('theirs-1') })
   })
 
+  test('and if a token enrolled here since is used up, the pair there is', async () => {
+    const enrolled = { ...own, credentialId: 'enrolled-since' }
+    expect((await begun({ own: enrolled, theirs, item: spent('own-1') })).token).toBe('theirs-1')
+  })
+
+  test('what has no refresh token is not used up', async () => {
+    const tokens = {
+      accessToken: new Redacted('access-9'),
+      tokenType: 'Bearer',
+      issuedAt: start,
+      expiresAt: at(3600),
+      grant: 'password',
+    }
+    const { result } = await begun({ own, theirs: { ...theirs, tokens } })
+    expect(result).toMatchObject({ found: { current: { tokens: { grant: 'password' } } } })
+  })
+
+  test('what this very take-over has written is not written again, nor what is not there', async () => {
+    const written = await begun({ own: { ...own, standing: taken }, other: {} })
+    expect(written.result).toMatchObject({ found: { current: { versionId: 'own' } } })
+    expect((await begun({ other: {} })).result).toEqual({ found: undefined })
+  })
+
+  test('nothing is doubted for a region that was at work itself', async () => {
+    const takingOver = { ...anew, from: { epoch: 6, region: away } }
+    const { token, item } = await begun({ own, other: {}, item: { takingOver } })
+    expect(token).toBe('own-1')
+    expect(item.intent).toBeUndefined()
+  })
+
+  test('what is held here waits, should its secret keep changing', async () => {
+    const secrets = { ...twoRegions().away.secrets, put: async () => 'conflict' as const }
+    const read = async (_id: string, versionId?: string) =>
+      versionId === undefined ? { versionId: 'own', text: encoded('own', own) } : undefined
+    const { ending } = await begun({ other: {}, ports: { secrets: { ...secrets, read } } })
+    expect(ending).toMatchObject({ outcome: 'failed' })
+  })
+
   test('a run at work there is waited for', async () => {
     const lease = { runId: 'theirs', expiresAt: at(120) }
     expect((await begun({ own, theirs, other: { lease } })).ending).toEqual({
@@ -275,8 +313,9 @@ describe('a region that was at work and cannot be reached', () => {
     const back = (given: Given) => begun({ ...given, item: { takingOver, ...given.item } })
 
     test('hears of it, while what is held here goes on if it is good', async () => {
-      const { token, item, there } = await back({ own, theirs })
+      const { result, token, item, there } = await back({ own, theirs })
       expect(token).toBe('own-1')
+      expect(result).toMatchObject({ found: { current: { versionId: 'own' } } })
       expect(item).not.toHaveProperty('takingOver')
       expect(there?.standing).toEqual(taken)
     })
@@ -295,6 +334,8 @@ describe('a region that was at work and cannot be reached', () => {
       const { token, item } = await back({ own, theirs, other })
       expect(token).toBe('own-1')
       expect(item.takingOver).toMatchObject({ without: [home], settled: true })
+      const halfBack = await back({ own, theirs, change: halfGone })
+      expect(halfBack.token).toBe('own-1')
       const used = await back({ own, theirs, other, item: spent('own-1') })
       expect(used.ending).toMatchObject({ outcome: 'blocked' })
       const higher = { standing: { epoch: 10, region: home } }
