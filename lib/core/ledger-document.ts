@@ -39,6 +39,7 @@ const Item = v.object({
       kind: v.picklist(['first', 'probe']),
       refused: v.boolean(),
       active: v.exactOptional(v.boolean()),
+      fence: v.exactOptional(v.number()),
     }),
   ),
   spent: v.array(v.string()),

@@ -18,6 +18,8 @@ export interface Intent {
   readonly refused: boolean
   /** The vendor has said since that the token is not used up. */
   readonly active?: boolean
+  /** Fence of the run that announced the token first. Not in items of the first days. */
+  readonly fence?: number
 }
 
 /**
@@ -177,7 +179,9 @@ export function declared(item: LedgerItem, intent: Intent): LedgerItem {
   const spent = [...item.spent.filter((known) => known !== intent.token), intent.token].slice(
     -spentKept,
   )
-  return { ...item, intent, spent }
+  const isAgain = item.intent?.token === intent.token && item.intent.fence !== undefined
+  const fence = isAgain ? item.intent.fence : item.fence
+  return { ...item, intent: { ...intent, fence }, spent }
 }
 
 /** What another region has sent counts as sent here. */
@@ -273,8 +277,10 @@ export function settled(item: LedgerItem, held: HeldVersion): LedgerItem {
  * server handed it back, whoever of several runs it answered.
  */
 export function isHandedBack(item: LedgerItem, held: HeldVersion & { fence?: number }): boolean {
-  const isLater = held.fence !== undefined && held.versionId !== item.intent?.versionId
-  return isLater && isAnnounced(item, held.tokens)
+  const { versionId, fence: announced = 0 } = item.intent ?? {}
+  // An older version with the same token is one that a person has put back.
+  const isLater = held.fence !== undefined && held.fence >= announced
+  return isLater && held.versionId !== versionId && isAnnounced(item, held.tokens)
 }
 
 /** Whether this is the token that was announced last. */

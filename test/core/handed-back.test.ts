@@ -51,3 +51,19 @@ test('a refresh token in doubt stays so although a person enrolls it once more',
   expect(await invoke()).toMatchObject({ outcome: 'blocked', cause: 'token-at-risk' })
   expect(fake.presented).toEqual(new Map([['refresh-0.', 1]]))
 })
+
+test('nor is it good again because a person puts an older version with it back', async () => {
+  const { invoke, clock, item, enroll, fake, secrets, enrollment } = oauth2World()
+  await invoke()
+  const written = item().versionId ?? ''
+  const held = fake.tip() ?? ''
+  const { clientSecret } = oauth2Client
+  enroll({ clientSecret, refreshToken: held, note: 'ask Kim' }, 'version-of-an-operator')
+  clock.advance((item().dueAt.getTime() - clock.now().getTime()) / 1000)
+  fake.faults.push('lose')
+  await invoke()
+  await secrets.promote(enrollment, { from: 'version-of-an-operator', to: written })
+  clock.advance(60)
+  expect(await invoke()).toMatchObject({ outcome: 'blocked', cause: 'token-at-risk' })
+  expect(fake.presented.get(held)).toBe(1)
+})

@@ -126,6 +126,7 @@ describe('a ledger that knows less than the document', () => {
         at: t1,
         kind: 'first',
         refused: false,
+        fence: 10,
       },
     })
   })
@@ -177,7 +178,10 @@ describe('a version whose token is in doubt', () => {
     const refreshToken = new Redacted('refresh-1')
     const token = fingerprint('mdr-prod', refreshToken)
     const doubtful = declared(fresh, { ...intent, token })
-    const moved = { ...doubtful, intent: { ...intent, token, versionId: 'version-9' } }
+    const moved = {
+      ...doubtful,
+      intent: { ...intent, token, versionId: 'version-9', fence: fresh.fence },
+    }
     expect(doubtMoved(doubtful, { refreshToken }, 'version-9')).toEqual(moved)
   })
 
@@ -185,6 +189,23 @@ describe('a version whose token is in doubt', () => {
     const refreshToken = new Redacted('refresh-2')
     expect(doubtMoved(sent, { refreshToken }, 'version-9')).toEqual(sent)
     expect(doubtMoved(fresh, { refreshToken }, 'version-9')).toEqual(fresh)
+  })
+})
+
+describe('the fence of an announcement', () => {
+  const later = { ...fresh, fence: 7 }
+
+  test('is that of the run that was the first to send the token', () => {
+    const twice = declared({ ...declared(later, intent), fence: 9 }, { ...intent, kind: 'probe' })
+    expect(twice.intent?.fence).toBe(7)
+  })
+
+  test('is a new one for another token', () => {
+    const other = declared(
+      { ...declared(later, intent), fence: 9 },
+      { ...intent, token: 'another' },
+    )
+    expect(other.intent?.fence).toBe(9)
   })
 })
 

@@ -431,10 +431,12 @@ describe('a document that is ahead of the ledger', () => {
       at: new Date(t0.getTime() + 300_000),
       kind: 'first',
       refused: false,
+      fence: 6,
     }
     const lost = { fence: 6, spent: [mark(0)], intent: doubt, writes: 1 }
     expect(await noticed({ fence: 5 })).toEqual(lost)
-    expect(await noticed({ fence: 8 })).toEqual({ ...lost, fence: 9 })
+    const intent = { ...doubt, fence: 9 }
+    expect(await noticed({ fence: 8 })).toEqual({ ...lost, fence: 9, intent })
   })
 
   test('is not one that an earlier run wrote, or a person', async () => {
