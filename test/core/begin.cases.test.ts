@@ -1,97 +1,23 @@
 import { describe, expect, test } from 'vitest'
-import { begin } from '../../lib/core/begin.ts'
-import { type Enrollment, encodeEnrollment } from '../../lib/core/documents.ts'
-import { StoreError } from '../../lib/core/errors.ts'
-import { fingerprint, type LedgerItem, newItem } from '../../lib/core/ledger.ts'
-import type { Peer, Regions } from '../../lib/core/ports.ts'
 import { Redacted } from '../../lib/core/redacted.ts'
-import type { Ports } from '../../lib/core/run.ts'
-import { openRun } from './open-run.ts'
+import {
+  anew,
+  at,
+  away,
+  begun,
+  counted,
+  down,
+  encoded,
+  home,
+  mark,
+  own,
+  spent,
+  taken,
+  theirs,
+  third,
+} from './begun.ts'
 import { twoRegions } from './two-regions.ts'
 import { start } from './world.ts'
-
-const owner = { connection: 'mdr-prod', vendor: 'kaspersky-mdr' }
-const [home, away, third] = ['eu-central-1', 'eu-west-1', 'eu-north-1']
-const at = (seconds: number) => new Date(start.getTime() + seconds * 1000)
-const mark = (token: string) => fingerprint('mdr-prod', new Redacted(token))
-const taken = { epoch: 9, region: away }
-const anew = { without: [], settled: false }
-const down = new StoreError('UpdateItem failed with TimeoutError', 'retry')
-
-type Document = Partial<Enrollment> & { readonly token: string }
-interface Given {
-  readonly own?: Document
-  readonly theirs?: Document
-  /** What the ledger of the region that has taken over knows, and that of the other. */
-  readonly item?: { readonly [K in keyof LedgerItem]?: LedgerItem[K] | undefined }
-  readonly other?: Partial<LedgerItem>
-  /** A version of the other region's secret that is no more. */
-  readonly former?: string
-  readonly change?: (peer: Peer) => Partial<Peer>
-  readonly ports?: Partial<Ports>
-}
-
-function encoded(versionId: string, { token, ...more }: Document): string {
-  const tokens = {
-    accessToken: new Redacted(`access-of-${token}`),
-    tokenType: 'Bearer',
-    issuedAt: start,
-    expiresAt: at(3600),
-    refreshToken: new Redacted(token),
-    grant: 'refresh_token',
-  }
-  const fixed = { credential: {}, credentialId: 'enrolled', superseded: [], fence: 1 }
-  return encodeEnrollment({ versionId, tokens, ...fixed, ...more }, owner)
-}
-
-/** How a run begins in the region `away`, by default just after a take-over from `home`. */
-async function begun(given: Given = {}) {
-  const two = twoRegions()
-  two.promote()
-  two.home.secrets.clear(two.home.enrollment)
-  const { own, theirs, other, former, item = {} } = given
-  if (own) two.away.secrets.edit(two.away.enrollment, 'own', encoded('own', own))
-  if (former) two.home.secrets.edit(two.home.enrollment, former, '{}')
-  if (theirs) two.home.secrets.edit(two.home.enrollment, 'theirs', encoded('theirs', theirs))
-  if (other) two.home.ledger.items.set('mdr-prod', { ...newItem(owner, start), ...other })
-  const slept: number[] = []
-  const [peer] = two.away.ports.regions.peers as [Peer]
-  const regions: Regions = {
-    ...two.away.ports.regions,
-    peers: [{ ...peer, ...given.change?.(peer) }],
-  }
-  const { connection, vendor } = two.home
-  const clock = { now: two.clock.now, sleep: async (seconds: number) => void slept.push(seconds) }
-  const ports = { ...two.away.ports, regions, ...given.ports }
-  const context = await openRun(
-    { connection, vendor, ports },
-    { item: { standing: taken, takingOver: anew, ...item } as Partial<LedgerItem> },
-  )
-  Object.assign(context, { ports: { ...ports, clock } })
-  const result = await begin(context)
-  const held = 'found' in result ? result.found?.current : undefined
-  return {
-    result,
-    ending: 'ending' in result ? result.ending : undefined,
-    token: held?.tokens.refreshToken?.reveal(),
-    item: context.ledger.item,
-    there: two.home.ledger.items.get('mdr-prod'),
-    slept,
-  }
-}
-/** A region whose ledger does not answer, and how often it was asked. */
-function counted() {
-  let asked = 0
-  const read = () => {
-    asked++
-    return Promise.reject(down)
-  }
-  const change = ({ ledger }: Peer) => ({ ledger: { ...ledger, read } })
-  return { change, asked: () => asked }
-}
-const own = { token: 'own-1' }
-const theirs = { token: 'theirs-1' }
-const spent = (...tokens: string[]) => ({ spent: tokens.map(mark) })
 
 describe('a region that', () => {
   test('stands by reads nothing of what is held', async () => {
@@ -260,95 +186,5 @@ describe('after a take-over', () => {
     expect(earlier.token).toBe('theirs-1')
     const mine = await begun({ own, theirs, other: { standing: { epoch: 5, region: away } } })
     expect(mine.token).toBe('theirs-1')
-  })
-})
-
-describe('a region that was at work and cannot be reached', () => {
-  const halfGone = ({ ledger }: Peer) => ({
-    ledger: { ...ledger, write: () => Promise.reject(down) },
-  })
-
-  test('is asked thrice, a second apart; then what is held here is in doubt', async () => {
-    const { change, asked } = counted()
-    const { token, item, slept } = await begun({ own, theirs, change })
-    expect([asked(), slept]).toEqual([3, [1, 1]])
-    expect(token).toBe('own-1')
-    expect(item.intent).toMatchObject({ token: mark('own-1'), kind: 'first', grant: 'unknown' })
-    expect(item.takingOver).toEqual({
-      from: { epoch: 0, region: home },
-      without: [home],
-      settled: true,
-    })
-  })
-
-  test('is waited for, five looks long, if it answers some calls', async () => {
-    const { ending } = await begun({ own, theirs, change: halfGone, item: { attempts: 4 } })
-    expect(ending).toMatchObject({ outcome: 'blocked', dueAt: expect.any(Date) })
-    const fifth = await begun({ own, theirs, change: halfGone, item: { attempts: 5 } })
-    expect(fifth.token).toBe('own-1')
-  })
-
-  test('is not what one is whose client has a mistake', async () => {
-    const broken = new RangeError('a mistake')
-    const change = ({ ledger }: Peer) => ({
-      ledger: { ...ledger, read: () => Promise.reject(broken) },
-    })
-    await expect(begun({ own, theirs, change })).rejects.toBe(broken)
-  })
-
-  test('is not doubted for again where one has gone on without it before', async () => {
-    const takingOver = { without: [home], settled: false }
-    const { token, item } = await begun({
-      own,
-      theirs,
-      change: counted().change,
-      item: { takingOver },
-    })
-    expect(token).toBe('own-1')
-    expect(item.intent).toBeUndefined()
-  })
-
-  describe('and is back', () => {
-    const takingOver = { without: [home], settled: true }
-    const back = (given: Given) => begun({ ...given, item: { takingOver, ...given.item } })
-
-    test('hears of it, while what is held here goes on if it is good', async () => {
-      const { result, token, item, there } = await back({ own, theirs })
-      expect(token).toBe('own-1')
-      expect(result).toMatchObject({ found: { current: { versionId: 'own' } } })
-      expect(item).not.toHaveProperty('takingOver')
-      expect(there?.standing).toEqual(taken)
-    })
-
-    test('has its pair carried on with if what is held here is used up', async () => {
-      const item = spent('own-1')
-      expect((await back({ own, theirs, item })).token).toBe('theirs-1')
-      const other = spent('theirs-1')
-      expect((await back({ own, theirs, item, other })).token).toBe('own-1')
-      const enrolled = { ...own, credentialId: 'enrolled-since' }
-      expect((await back({ own: enrolled, theirs, item })).token).toBe('own-1')
-    })
-
-    test('does not stop what is good here while a run is at work there', async () => {
-      const other = { lease: { runId: 'theirs', expiresAt: at(120) } }
-      const { token, item } = await back({ own, theirs, other })
-      expect(token).toBe('own-1')
-      expect(item.takingOver).toMatchObject({ without: [home], settled: true })
-      const halfBack = await back({ own, theirs, change: halfGone })
-      expect(halfBack.token).toBe('own-1')
-      const used = await back({ own, theirs, other, item: spent('own-1') })
-      expect(used.ending).toMatchObject({ outcome: 'blocked' })
-      const higher = { standing: { epoch: 10, region: home } }
-      expect((await back({ own, theirs, other: higher })).ending).toMatchObject({
-        outcome: 'standby',
-      })
-    })
-
-    test('is not asked again once it has heard', async () => {
-      const { change, asked } = counted()
-      const heard = { takingOver: { without: [third], settled: true } }
-      expect((await begun({ own, theirs, change, item: heard })).token).toBe('own-1')
-      expect(asked()).toBe(0)
-    })
   })
 })

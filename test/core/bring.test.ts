@@ -17,6 +17,7 @@ import type { Found } from '../../lib/core/read-held.ts'
 import { Redacted } from '../../lib/core/redacted.ts'
 import { defaultTimings, nearlyOutAt } from '../../lib/core/renewal.ts'
 import type { Ports } from '../../lib/core/run.ts'
+import { successorId } from '../../lib/core/version-id.ts'
 import { openRun } from './open-run.ts'
 import { twoRegions } from './two-regions.ts'
 import { start } from './world.ts'
@@ -214,7 +215,11 @@ describe('the record that goes with a pair', () => {
 describe('a document that is brought here', () => {
   const current = { ...held, versionId: 'current' }
   const found: Found = { current, tip: 'current', newest: { in: 'current' } }
-  const brought = async (over: Found | undefined, given: Partial<Ports['secrets']> = {}) => {
+  const brought = async (
+    over: Found | undefined,
+    given: Partial<Ports['secrets']> = {},
+    fence = 7,
+  ) => {
     const two = twoRegions()
     two.promote()
     const labels: unknown[] = []
@@ -226,7 +231,7 @@ describe('a document that is brought here', () => {
     if (over !== undefined) two.away.secrets.edit(two.away.enrollment, 'current', '{}')
     const { connection, vendor } = two.home
     const ports = { ...two.away.ports, secrets: { ...secrets, ...given, put } }
-    const item = { standing, fence: 7, enrollmentWrites: [start] }
+    const item = { standing, fence, enrollmentWrites: [start] }
     const context = await openRun({ connection, vendor, ports }, { item })
     const result = await bring(held, over, context, (own) => ({ ...own, facts: { recorded: 'y' } }))
     const stored = two.away.secrets.current(two.away.enrollment)
@@ -242,7 +247,7 @@ describe('a document that is brought here', () => {
       const { result, stored, labels, item } = await brought(over)
       expect(labels).toEqual([label])
       expect(stored).toMatchObject({ ...done, refreshToken: 'held', fence: 7 })
-      const versionId = stored?.writtenAs as string
+      const versionId = successorId(over === undefined ? 'held' : 'current')
       expect(item).toMatchObject({ versionId, fence: 8, facts: { recorded: 'y' } })
       expect(item.enrollmentWrites).toEqual([start, start])
       expect(result).toEqual({
@@ -253,6 +258,11 @@ describe('a document that is brought here', () => {
         },
       })
     }
+  })
+
+  test('bears the higher of two fences, its own and that of the ledger here', async () => {
+    const { stored, item } = await brought(found, {}, 2)
+    expect([stored?.fence, item.fence]).toEqual([3, 4])
   })
 
   test('gives way if the store moved on meanwhile', async () => {
