@@ -3,7 +3,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Tests of one function, without a vendor or a store around it. */
 const alone =
-  /\/(cadence|clock|connection|decide\.cases|documents|documents\.cases|errors|incident|lease\.steps|ledger|ledger-document|persist|redacted|renewal|verify|version-id)\.test\.ts$/
+  /\/(announce|ask|begin\.(cases|unreached)|bring|cadence|clock|connection|decide\.cases|documents|documents\.cases|errors|incident|lease\.steps|ledger|ledger-document|persist|redacted|renewal|take-over|verify|words|version-id)\.test\.ts$/
 
 /** Tests of whole runs, days and thousands of drawn situations. */
 const long =

@@ -67,6 +67,31 @@ describe('an enrollment', () => {
     expect(enrollmentWrites).toHaveLength(1)
   })
 
+  test('during an incident is part of it: what it does not mend is told again', async () => {
+    const world = mdrWorld()
+    await world.invoke()
+    const incident = { id: 'run-0', openedAt: world.clock.now() }
+    await written(world, {
+      incident: { ...incident, told: ['enrollment-required', 'version-budget'] },
+    })
+    await person(world).enrolls({ refreshToken: 'console-token-2' })
+    expect(world.item().incident).toEqual({ ...incident, enrollments: 1, told: ['version-budget'] })
+  })
+
+  test('says which region is at work, once there has been a take-over', async () => {
+    const region = 'eu-west-1'
+    for (const epoch of [0, 7]) {
+      const world = mdrWorld()
+      await world.invoke()
+      await written(world, { standing: { epoch, region } })
+      await person(world).enrolls({ refreshToken: 'console-token-2' })
+      expect(world.secrets.current(world.enrollment)).toEqual({
+        refreshToken: 'console-token-2',
+        ...(epoch === 0 ? {} : { epoch, home: region }),
+      })
+    }
+  })
+
   test('takes what was in the escrow away, for it belongs to the former credential', async () => {
     const world = mdrWorld()
     await world.parameters.write('/token-rotator/mdr-prod/escrow', 'a former pair')

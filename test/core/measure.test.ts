@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { staleAt } from '../../lib/core/freshness.ts'
 import type { Incident } from '../../lib/core/incident.ts'
 import { type LedgerItem, newItem } from '../../lib/core/ledger.ts'
-import { measure, outcomeCode } from '../../lib/core/measure.ts'
-import { defaultTimings } from '../../lib/core/renewal.ts'
+import { measure, metricNamespace, outcomeCode } from '../../lib/core/measure.ts'
+import { defaultTimings, nearlyOutAt } from '../../lib/core/renewal.ts'
 import { kicsWorld } from './kics-world.ts'
 import { kscWorld, mdrWorld } from './world.ts'
 
@@ -25,6 +26,15 @@ function standing(item: Partial<LedgerItem>, idleSeconds?: number) {
   const vendor = idleSeconds === undefined ? {} : { idleSeconds }
   return measure({ ...newItem(owner, now), ...item }, vendor, now, defaultTimings)
 }
+
+test('dashboards and alarms find the metrics by the namespace that they always had', () => {
+  expect(metricNamespace).toBe('TokenRotator')
+})
+
+test('a token without an end, of a vendor that names no silence, is never stale', () => {
+  const published = { ...hour, expiresAt: null }
+  expect(staleAt({ published }, {}, defaultTimings)).toEqual(nearlyOutAt(published, defaultTimings))
+})
 
 test('a connection that has published nothing has no freshness to measure', () => {
   expect(standing({})).toEqual({ TokenAtRisk: 0, EnrollmentRequired: 0, VersionBudgetLeft: 98 })

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { Enrollment } from '../../lib/core/documents.ts'
-import { ResponseError, StoreError, VerifyFailedError } from '../../lib/core/errors.ts'
+import {
+  LeaseHeldError,
+  ResponseError,
+  StoreError,
+  VerifyFailedError,
+} from '../../lib/core/errors.ts'
 import type { LedgerItem } from '../../lib/core/ledger.ts'
 import { verifyAndPublish } from '../../lib/core/publish.ts'
 import { Redacted } from '../../lib/core/redacted.ts'
@@ -40,6 +45,7 @@ interface Given {
   readonly superseded?: readonly TokenSet[]
   readonly isHeld?: boolean
   readonly put?: Ports['secrets']['put']
+  readonly promote?: Ports['secrets']['promote']
 }
 /** One token verified and published; what came of it, and what stands where. */
 async function published({
@@ -50,11 +56,12 @@ async function published({
   ...given
 }: Given = {}) {
   const world = mdrWorld()
-  const { put = world.secrets.put } = given
+  const { put = world.secrets.put, promote = world.secrets.promote } = given
   const secrets = {
     ...world.secrets,
     put: ((id, ...rest) =>
       id === world.consumer ? put(id, ...rest) : world.secrets.put(id, ...rest)) as typeof put,
+    promote,
   }
   const context = await openRun(world, { item, ports: { ...world.ports, secrets } })
   const document: Enrollment & { tokens: TokenSet } = {
@@ -177,16 +184,60 @@ describe('a token that the vendor confirms', () => {
     let calls = 0
     const put: Ports['secrets']['put'] = async (...args) =>
       ++calls === 1 ? 'conflict' : world.secrets.put(...args)
-    const seen: string[] = []
+    const seen: unknown[] = []
     const { ending, item } = await published({
       put: async (id, version, label) => {
-        seen.push(version.versionId)
+        seen.push([version.versionId, label])
         return put(id, version, label)
       },
     })
-    expect(seen).toEqual([publicationId('version-1'), publicationId('version-1/run-1')])
+    expect(seen).toEqual([
+      [publicationId('version-1'), 'pending'],
+      [publicationId('version-1/run-1'), 'pending'],
+    ])
     expect(calls).toBe(2)
     expect([ending, item.published?.where]).toBeDefined()
+  })
+})
+
+describe('a token that is published a second time', () => {
+  test('has the version that it was given then, where that was not its own', async () => {
+    const as = '00000000-0000-4000-8000-0000000000aa'
+    const again = { ...before, versionId: 'version-1', proven: false, as }
+    const { world, item } = await published({ item: { published: again } })
+    expect(await world.secrets.currentId(world.consumer)).toBe(as)
+    expect(item.published?.as).toBe(as)
+  })
+
+  test('leaves the certificates on record that the vendor says nothing of', async () => {
+    const certificates = [{ name: 'server', notAfter: at(60) }]
+    expect((await published({ item: { certificates } })).item.certificates).toEqual(certificates)
+  })
+})
+
+describe('a run that may not publish', () => {
+  test('is one whose lease has run out: what its successor published stands', async () => {
+    const lease = { runId: 'run-1', expiresAt: t0 }
+    const { ending, world } = await published({ item: { lease } })
+    expect(ending).toEqual({
+      thrown: new LeaseHeldError('the lease ran out before the token could be published'),
+    })
+    expect(world.published()).toBeUndefined()
+  })
+
+  test('is one that finds the label elsewhere to its end, and says so', async () => {
+    const { ending, item } = await published({
+      item: { published: before },
+      put: async () => 'stored',
+      promote: async () => 'superseded',
+    })
+    expect(ending).toEqual({
+      thrown: new StoreError(
+        'the current version of token-rotator/mdr-prod/access-token is another one than expected',
+        'retry',
+      ),
+    })
+    expect(item.published).toEqual(before)
   })
 })
 
@@ -222,7 +273,8 @@ describe('a token that the vendor does not confirm', () => {
   })
 
   test('is marked the first time that consumers need it, so that another is asked for', async () => {
-    for (const known of [undefined, { ...before, expiresAt: at(5) }]) {
+    const halfOut = { ...before, issuedAt: at(-52.5), expiresAt: at(7.5) }
+    for (const known of [undefined, { ...before, expiresAt: at(5) }, halfOut]) {
       const { ending, world, item } = await published({
         verified: rejected,
         item: known === undefined ? {} : { published: known },

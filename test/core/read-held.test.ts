@@ -5,6 +5,7 @@ import {
   encodeEscrow,
   enrollmentSecretId,
 } from '../../lib/core/documents.ts'
+import { StoreError } from '../../lib/core/errors.ts'
 import { fingerprint, type LedgerItem, newItem } from '../../lib/core/ledger.ts'
 import { escrowName, noticeLostLedger, readHeld } from '../../lib/core/read-held.ts'
 import { Redacted } from '../../lib/core/redacted.ts'
@@ -35,6 +36,12 @@ const two = successorId(one)
 const three = successorId(two)
 const stray = '00000000-0000-4000-8000-00000000000f'
 
+/** A token that was sent, and its answer is missing or a refusal. */
+const doubt = (minute: number, versionId: string, refused = false) => ({
+  spent: [mark(0), mark(minute)],
+  intent: { grant: 'g', token: mark(minute), versionId, at: t0, kind: 'first' as const, refused },
+})
+
 /** What stands in the stores, the first version current; what is found, in a word. */
 function stores() {
   const secrets = memorySecrets([secretId])
@@ -58,8 +65,11 @@ function stores() {
     reads.push(versionId ?? 'current')
     return secrets.read(id, versionId)
   }
-  const found = async (item: Partial<LedgerItem> = {}) => {
-    const counting = { secrets: { ...secrets, read }, parameters }
+  const found = async (
+    item: Partial<LedgerItem> = {},
+    escrow: Pick<typeof parameters, 'read'> = parameters,
+  ) => {
+    const counting = { secrets: { ...secrets, read }, parameters: escrow }
     const all = await readHeld('mdr-prod', { ...fresh, ...item }, counting)
     if (all === undefined) return undefined
     const { current, tip, newest } = all
@@ -89,11 +99,12 @@ function stores() {
         document(versionId, { refreshToken: pair(minute).refreshToken as Redacted }, 1),
         versionId,
       ),
-    escrowed: (minute: number) =>
+    escrowed: (minute: number, basedOn = one) =>
       parameters.write(
         escrowName('mdr-prod'),
-        encodeEscrow({ basedOn: one, tokens: pair(minute), superseded: [] }),
+        encodeEscrow({ basedOn, tokens: pair(minute), superseded: [] }),
       ),
+
     escrow: (text: string) => parameters.write(escrowName('mdr-prod'), text),
   }
 }
@@ -237,6 +248,34 @@ describe('the escrow', () => {
   })
 })
 
+describe('an escrow that cannot be read', () => {
+  const down = new StoreError('GetParameter failed with TimeoutError', 'retry')
+  const published = {
+    versionId: one,
+    issuedAt: t0,
+    expiresAt: at(60),
+    held: true,
+    where: 'secret',
+    proven: true,
+  } as const
+  const unread = async (item: Partial<LedgerItem>) => {
+    const { found, written } = stores()
+    await written(one, 0, 'current')
+    return found(item, { read: () => Promise.reject(down) })
+  }
+
+  test('stops a run while an answer is missing, and one that knows nothing: it may hold the pair', async () => {
+    const { intent } = doubt(0, one)
+    await expect(unread({ intent, versionId: one, published })).rejects.toBe(down)
+    await expect(unread({})).rejects.toBe(down)
+  })
+
+  test('stops no other', async () => {
+    expect(await unread({ versionId: one })).toMatchObject({ in: 'current' })
+    expect(await unread({ published })).toMatchObject({ in: 'current' })
+  })
+})
+
 describe('what a person enrolls', () => {
   test('wins over whatever a run left behind', async () => {
     const { found, written, byHand, escrowed } = stores()
@@ -258,6 +297,23 @@ describe('what a person enrolls', () => {
     expect(await found({ spent: [mark(0)] })).toMatchObject({ in: 'version', token: 'refresh-1' })
   })
 
+  test('and the vendor refused gives way to the former pair, if that was not sent', async () => {
+    const { found, written, byHand } = stores()
+    await byHand(one, { refreshToken: 'refresh-9' })
+    await written(stray, 1)
+    const given = { ...doubt(9, one, true), versionId: stray }
+    expect(await found(given)).toMatchObject({ in: 'version', token: 'refresh-1' })
+    expect(await found({ ...given, ...doubt(9, one) })).toMatchObject({ in: 'current' })
+  })
+
+  test('is followed by the pair that it bought, although they have edited it meanwhile', async () => {
+    const { found, byHand, escrowed } = stores()
+    await byHand(one, { refreshToken: 'refresh-0' })
+    await byHand(stray, { refreshToken: 'refresh-0', username: 'api' })
+    await escrowed(1, one)
+    expect(await found(doubt(0, one))).toMatchObject({ in: 'escrow', token: 'refresh-1' })
+  })
+
   test('wins without any token as well', async () => {
     const { found, written, byHand } = stores()
     await byHand(one, { username: 'api' })
@@ -267,11 +323,6 @@ describe('what a person enrolls', () => {
 })
 
 describe('a version whose token was sent without an answer', () => {
-  const doubt = (minute: number, versionId: string, refused = false): Partial<LedgerItem> => ({
-    spent: [mark(0), mark(minute)],
-    intent: { grant: 'g', token: mark(minute), versionId, at: t0, kind: 'first', refused },
-  })
-
   test('counts before an older one that somebody restored: it may yet turn out to be good', async () => {
     const { found, written } = stores()
     await written(one, 0, 'current')

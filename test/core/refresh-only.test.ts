@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { StoreError } from '../../lib/core/errors.ts'
+import type { Ports } from '../../lib/core/run.ts'
 import { faults, faulty } from './crash.ts'
 import { ftdWorld, mdrWorld } from './world.ts'
 
@@ -31,6 +32,27 @@ describe('an answer with a refresh token, but no access token that can be used',
     expect(await world.invoke()).toMatchObject({ outcome: 'rotated' })
     expect(counts(world)).toEqual([1])
     expect(world.told()).toEqual([])
+  })
+
+  test('is looked for once more in the same run if a person edits the secret meanwhile', async () => {
+    const world = mdrWorld()
+    await world.invoke()
+    toDue(world)
+    world.fake.faults.push('half')
+    const spent = world.secrets.current(world.enrollment)?.refreshToken
+    const promote: Ports['secrets']['promote'] = async (id, move) => {
+      if (id === world.enrollment && world.fake.faults.length === 0 && !isEdited) {
+        isEdited = true
+        world.enroll({ refreshToken: spent, clientId: 'tenant-1' }, edited)
+      }
+      return world.secrets.promote(id, move)
+    }
+    let isEdited = false
+    const edited = '00000000-0000-4000-8000-00000000000e'
+    const secrets = { ...world.secrets, promote }
+    expect(await world.invoke({ ...world.ports, secrets })).toMatchObject({ outcome: 'rotated' })
+    expect(world.fake.isAlive(world.published() ?? '')).toBe(true)
+    expect(counts(world)).toEqual([1])
   })
 
   test('is asked for no more often than the back-off and the version budget allow', async () => {

@@ -12,6 +12,19 @@ describe('of two regions', () => {
     expect(fake.presented.size).toBe(3)
   })
 
+  test('the one at work says so in what it holds, from the first take-over on', async () => {
+    const { minutes, home, away, promote } = twoRegions()
+    await minutes(10)
+    const before = home.secrets.current(home.enrollment)
+    expect(before).not.toHaveProperty('epoch')
+    expect(before).not.toHaveProperty('home')
+    promote()
+    const taken = await away.takeOver()
+    await minutes(60)
+    const { epoch, home: region } = away.secrets.current(away.enrollment) ?? {}
+    expect([{ epoch }, region]).toEqual([taken, 'eu-west-1'])
+  })
+
   test('the promoted one goes on at once with a pair that was certainly not sent, the other being gone', async () => {
     const { minutes, home, away, cut, promote, clock, repeated, fake } = twoRegions()
     await minutes(10)

@@ -27,10 +27,13 @@ function revoking(fate?: 'held-ended', revokesHeld = true) {
     },
   }
   const minutes = async (count: number) => {
+    const outcomes: string[] = []
     for (let minute = 0; minute < count; minute++) {
-      await world.invoke(ports)
+      const outcome = await world.invoke(ports)
+      if (outcome !== undefined) outcomes.push(outcome.outcome)
       world.clock.advance(60)
     }
+    return outcomes
   }
   return { world, revoked, minutes }
 }
@@ -42,7 +45,7 @@ test('a spending grant that asks for it has the former token revoked, once, afte
   await minutes(45)
   expect(world.published()).not.toBe(first)
   expect(revoked).toEqual([])
-  await minutes(6)
+  expect(await minutes(6)).toEqual(['retired'])
   expect(revoked).toEqual([first])
 })
 

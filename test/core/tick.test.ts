@@ -83,6 +83,31 @@ describe('a tick', () => {
   })
 })
 
+test('a run that cannot even begin fails alone', async () => {
+  const world = mdrWorld()
+  let ids = 0
+  const outcomes = await tick(
+    {
+      vendor: world.vendor,
+      connections: [other('mdr-first'), world.connection],
+      remainingSeconds: () => 300,
+      newRunId() {
+        if (++ids === 1) throw new RangeError('no randomness')
+        return 'run-2'
+      },
+    },
+    world.ports,
+  )
+  expect(outcomes).toMatchObject([
+    {
+      connection: 'mdr-first',
+      outcome: 'failed',
+      error: { code: 'ERR_UNEXPECTED', message: 'unexpected RangeError' },
+    },
+    { connection: 'mdr-prod', outcome: 'rotated' },
+  ])
+})
+
 test('whoever listens hears of each run as it ends, and how long it took', async () => {
   const world = mdrWorld()
   const heard: unknown[] = []

@@ -105,6 +105,12 @@ describe('a secret that takes no more versions of tokens that are not held', () 
   })
 })
 
+test('tokens that are not held leave nothing behind that is to be ended', async () => {
+  const { minutes, item } = mint()
+  expect((await minutes(11)).map(({ outcome }) => outcome)).toEqual(['rotated', 'rotated'])
+  expect(item()).not.toHaveProperty('retireAt')
+})
+
 describe('facts that a grant announces', () => {
   test('are in the ledger for the next run, also when the answer was lost', async () => {
     const { invoke, clock, calls, faults } = mint(({ now }) => ({ step: now.toISOString() }))

@@ -23,6 +23,8 @@ const causes: Cause[] = [
   'refresh-token-expiring',
   'freshness-at-risk',
   'certificate-expiring',
+  'stood-down',
+  'region-unreachable',
 ]
 const connection = { id: 'mdr-prod', readers: ['siem-forwarder', 'soc-lake'] }
 const vendor = { title: 'Kaspersky MDR', enrollmentSteps: ['open the "MDR" tab', 'press Refresh'] }
@@ -56,10 +58,24 @@ test.each([
   )
 })
 
+test('every cause has words of its own, and each of its steps says something', () => {
+  const concerned = { connection, vendor }
+  const headlines = causes.map((cause) => wordsFor(cause, concerned, {}, undefined, now).headline)
+  expect(new Set(headlines).size).toBe(causes.length)
+  for (const headline of headlines)
+    expect(headline).toMatch(/^mdr-prod \(Kaspersky MDR\): \w.+\w\.$/)
+  const steps = causes.map((cause) => stepsFor(cause, concerned))
+  expect(new Set(steps.map((each) => each.join('; '))).size).toBe(causes.length)
+  for (const step of steps.flat()) {
+    expect(step).toMatch(/\w/)
+    expect(step).not.toMatch(/run: token-rotator *$/)
+  }
+})
+
 describe.each(causes)('of %s', (cause) => {
   test.each(Object.values(vendors))('at $title, the steps end in a command to run', (of) => {
     const steps = stepsFor(cause, { connection, vendor: of })
-    expect(steps.at(-1)).toMatch(/run: token-rotator (status|(enroll|rotate) mdr-prod)$/)
+    expect(steps.at(-1)).toMatch(/run: token-rotator (status|(enroll|rotate|take-over) mdr-prod)$/)
   })
 
   test.each(Object.values(vendors))('at $title, each line stands between quotes as it is', (of) => {

@@ -1,0 +1,190 @@
+import { describe, expect, test } from 'vitest'
+import { Redacted } from '../../lib/core/redacted.ts'
+import {
+  anew,
+  at,
+  away,
+  begun,
+  counted,
+  down,
+  encoded,
+  home,
+  mark,
+  own,
+  spent,
+  taken,
+  theirs,
+  third,
+} from './begun.ts'
+import { twoRegions } from './two-regions.ts'
+import { start } from './world.ts'
+
+describe('a region that', () => {
+  test('stands by reads nothing of what is held', async () => {
+    const read = () => Promise.reject(down)
+    const { ending } = await begun({
+      item: { standing: { epoch: 9, region: home } },
+      ports: { secrets: { ...twoRegions().away.ports.secrets, read } },
+    })
+    expect(ending).toMatchObject({ outcome: 'standby' })
+  })
+
+  test('knows that it is at work asks nobody', async () => {
+    const { change, asked } = counted()
+    const settled = await begun({ own, change, item: { takingOver: undefined } })
+    expect(settled.token).toBe('own-1')
+    expect(asked()).toBe(0)
+  })
+
+  test('does not know who is at work asks, and stands by if it is another', async () => {
+    const unknown = { standing: undefined, takingOver: undefined }
+    const other = { standing: { epoch: 12, region: third } }
+    const { ending, item } = await begun({ own, item: unknown, other })
+    expect(ending).toMatchObject({ outcome: 'standby' })
+    expect(item.standing).toEqual(other.standing)
+  })
+
+  test('holds a document of a later take-over stands by', async () => {
+    const standing = { epoch: 10, region: home }
+    const { ending, item } = await begun({ own: { ...own, standing } })
+    expect(ending).toMatchObject({ outcome: 'standby' })
+    expect(item.standing).toEqual(standing)
+  })
+
+  test('is at work where nobody has enrolled yet holds nothing', async () => {
+    const { result } = await begun({ item: { takingOver: undefined } })
+    expect(result).toEqual({ found: undefined })
+  })
+})
+
+describe('after a take-over', () => {
+  test('the pair of the region that was at work is carried on with', async () => {
+    const all = await begun({ own, theirs })
+    expect(all.token).toBe('theirs-1')
+    expect(all.item).not.toHaveProperty('takingOver')
+    expect(all.item.intent).toBeUndefined()
+    expect(all.there?.standing).toEqual(taken)
+  })
+
+  test('it is so although nothing is held here, or what is held is used up', async () => {
+    expect((await begun({ theirs })).token).toBe('theirs-1')
+    expect((await begun({ own, theirs, other: spent('own-1') })).token).toBe('theirs-1')
+  })
+
+  test('what is held here is carried on with, undoubted, if there is nothing there', async () => {
+    const { token, item } = await begun({ own, other: spent('elsewhere') })
+    expect(token).toBe('own-1')
+    expect(item.intent).toBeUndefined()
+    expect(item.spent).toEqual([mark('elsewhere')])
+  })
+
+  test('and if a person has enrolled here since, which no version there knows', async () => {
+    const enrolled = { ...own, credentialId: 'enrolled-since' }
+    expect((await begun({ own: enrolled, theirs })).token).toBe('own-1')
+    expect((await begun({ own: enrolled, theirs, former: 'enrolled-since' })).token).toBe(
+      'theirs-1',
+    )
+  })
+
+  test('and if the pair there is used up and on record as the newest', async () => {
+    const other = { ...spent('theirs-1'), versionId: 'theirs' }
+    expect((await begun({ own, theirs, other })).token).toBe('own-1')
+    const both = { ...other, ...spent('theirs-1', 'own-1') }
+    expect((await begun({ own, theirs, other: both })).token).toBe('theirs-1')
+  })
+
+  test('a pair there that is used up and not the newest on record is waited for, five looks long', async () => {
+    const other = { ...spent('theirs-1'), versionId: 'newer' }
+    const { ending } = await begun({ own, theirs, other, item: { attempts: 4 } })
+    expect(ending).toEqual({
+      outcome: 'blocked',
+      message: 'what eu-central-1 holds is not to be seen yet',
+      dueAt: expect.any(Date),
+    })
+    const fifth = await begun({ own, theirs, other, item: { attempts: 5 } })
+    expect(fifth.token).toBe('own-1')
+  })
+
+  test('but not if it was in doubt there: then nothing newer is to come', async () => {
+    const intent = {
+      ...{ grant: 'g', token: mark('theirs-1'), versionId: 'theirs', at: start },
+      ...{ kind: 'first' as const, refused: false },
+    }
+    const other = { ...spent('theirs-1', 'own-1'), versionId: 'newer', intent }
+    const { token, item } = await begun({ own, theirs, other })
+    expect(token).toBe('theirs-1')
+    expect(item.intent).toMatchObject({ kind: 'first', token: mark('theirs-1') })
+  })
+
+  test('and if a token enrolled here since is used up, the pair there is', async () => {
+    const enrolled = { ...own, credentialId: 'enrolled-since' }
+    expect((await begun({ own: enrolled, theirs, item: spent('own-1') })).token).toBe('theirs-1')
+  })
+
+  test('what has no refresh token is not used up', async () => {
+    const tokens = {
+      accessToken: new Redacted('access-9'),
+      tokenType: 'Bearer',
+      issuedAt: start,
+      expiresAt: at(3600),
+      grant: 'password',
+    }
+    const { result } = await begun({ own, theirs: { ...theirs, tokens } })
+    expect(result).toMatchObject({ found: { current: { tokens: { grant: 'password' } } } })
+  })
+
+  test('what this very take-over has written is not written again, nor what is not there', async () => {
+    const written = await begun({ own: { ...own, standing: taken }, other: {} })
+    expect(written.result).toMatchObject({ found: { current: { versionId: 'own' } } })
+    expect((await begun({ other: {} })).result).toEqual({ found: undefined })
+  })
+
+  test('nothing is doubted for a region that was at work itself', async () => {
+    const takingOver = { ...anew, from: { epoch: 6, region: away } }
+    const { token, item } = await begun({ own, other: {}, item: { takingOver } })
+    expect(token).toBe('own-1')
+    expect(item.intent).toBeUndefined()
+  })
+
+  test('what is held here waits, should its secret keep changing', async () => {
+    const secrets = { ...twoRegions().away.secrets, put: async () => 'conflict' as const }
+    const read = async (_id: string, versionId?: string) =>
+      versionId === undefined ? { versionId: 'own', text: encoded('own', own) } : undefined
+    const { ending } = await begun({ other: {}, ports: { secrets: { ...secrets, read } } })
+    expect(ending).toMatchObject({ outcome: 'failed' })
+  })
+
+  test('a run at work there is waited for', async () => {
+    const lease = { runId: 'theirs', expiresAt: at(120) }
+    expect((await begun({ own, theirs, other: { lease } })).ending).toEqual({
+      outcome: 'blocked',
+      message: 'a run is at work in eu-central-1; what it gets is waited for',
+      dueAt: at(120),
+    })
+  })
+
+  test('a later take-over there is given way to', async () => {
+    const standing = { epoch: 10, region: home }
+    const { ending, item } = await begun({ own, theirs, other: { standing } })
+    expect(ending).toMatchObject({ outcome: 'standby' })
+    expect(item.standing).toEqual(standing)
+  })
+
+  test('who was at work before is taken from the other ledger, if it knows of a later one', async () => {
+    const { item, token } = await begun({
+      own,
+      theirs,
+      other: { standing: { epoch: 5, region: third } },
+    })
+    // That region is none of those that can be asked: what is held here may have been sent there.
+    expect(token).toBe('own-1')
+    expect(item.intent).toMatchObject({ token: mark('own-1'), grant: 'unknown' })
+    const earlier = await begun({
+      ...{ own, theirs, other: { standing: { epoch: 5, region: third } } },
+      item: { takingOver: { ...anew, from: { epoch: 6, region: home } } },
+    })
+    expect(earlier.token).toBe('theirs-1')
+    const mine = await begun({ own, theirs, other: { standing: { epoch: 5, region: away } } })
+    expect(mine.token).toBe('theirs-1')
+  })
+})
