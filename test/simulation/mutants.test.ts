@@ -5,22 +5,24 @@ import { mutantsCommand } from './mutants-command.ts'
 const patience = 180_000
 
 /**
- * Worlds around the first one that misses each, which `npm run torture -- --mutants` finds: seeds 660, 114,
- * 0, 1, 711 and 103. When worlds have changed, so have these.
+ * Where the search begins: a little before the first world that missed each when this was written. Worlds
+ * change with the engine, so it goes on from there; `npm run torture -- --mutants` looks from the first one.
  */
-const searched: Readonly<Record<Mutant, { from: number; count: number }>> = {
-  lease: { from: 620, count: 80 },
-  fence: { from: 0, count: 160 },
-  intent: { from: 0, count: 20 },
-  escrow: { from: 0, count: 50 },
-  'promote CAS': { from: 680, count: 60 },
-  're-read': { from: 60, count: 160 },
+const searchedFrom: Readonly<Record<Mutant, number>> = {
+  lease: 620,
+  fence: 0,
+  intent: 0,
+  escrow: 0,
+  'promote CAS': 680,
+  're-read': 60,
 }
+const lastSeed = 10_000
 
 test.each(Object.keys(mutants) as Mutant[])(
   'without the %s something is lost that is not lost with it',
   async (mutant) => {
-    const caught = await firstCaught(mutant, { ...searched[mutant], species: chained })
+    const from = searchedFrom[mutant]
+    const caught = await firstCaught(mutant, { from, count: lastSeed - from, species: chained })
     expect(caught?.loss).toBeDefined()
   },
   patience,
