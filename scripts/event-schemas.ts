@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { JsonSchema } from '@valibot/to-json-schema'
-import { eventSource, type RotatorEvent } from '../lib/core/events.ts'
-import type { Cause } from '../lib/core/incident.ts'
+import { eventSource, eventType, type RotatorEvent } from '../lib/core/events.ts'
+import { causes } from '../lib/core/incident.ts'
 import type { Ending } from '../lib/core/release.ts'
 import { vendors } from '../lib/vendors/index.ts'
 
@@ -93,11 +93,11 @@ const told: readonly (keyof Detail)[] = [...always, 'cause', 'secret', 'steps', 
 
 interface Kind {
   readonly description: string
-  readonly causes?: readonly Cause[]
   readonly required: readonly (keyof Detail)[]
   readonly optional: readonly (keyof Detail)[]
 }
 
+/** Those with a cause carry each that `eventType` gives them. */
 const kinds: Readonly<Record<RotatorEvent['type'], Kind>> = {
   'Token Rotated': {
     description: 'A new token is published.',
@@ -106,27 +106,17 @@ const kinds: Readonly<Record<RotatorEvent['type'], Kind>> = {
   },
   'Token Rotation Failed': {
     description: 'A person is told of a cause that is neither of the two below.',
-    causes: [
-      'configuration',
-      'verify-failed',
-      'version-budget',
-      'refresh-token-expiring',
-      'freshness-at-risk',
-      'certificate-expiring',
-    ],
     required: told,
     // A certificate's end is told before anything is wrong: it belongs to no incident.
     optional: ['incident', 'message', 'publishedUntil', 'readers', 'notify', 'warning'],
   },
   'Token At Risk': {
     description: 'A refresh token was sent and its answer is missing; consumers are served on.',
-    causes: ['token-at-risk'],
     required: [...told, 'incident'],
     optional: ['message', 'publishedUntil', 'readers', 'notify', 'warning'],
   },
   'Enrollment Required': {
     description: 'Nothing usable is left: a person has to enroll the connection again.',
-    causes: ['enrollment-required'],
     required: [...told, 'incident'],
     optional: ['message', 'publishedUntil', 'readers', 'notify', 'warning'],
   },
@@ -147,11 +137,12 @@ export function eventSchemas(): Record<string, JsonSchema> {
   )
 }
 
-function eventSchema(type: string, { description, causes, required, optional }: Kind): JsonSchema {
+function eventSchema(type: string, { description, required, optional }: Kind): JsonSchema {
   const names = [...required, ...optional]
   const described = Object.entries(fields).filter(([name]) => names.includes(name as keyof Detail))
   const properties = Object.fromEntries(described)
-  if (causes !== undefined) properties.cause = { ...fields.cause, enum: [...causes] }
+  const own = causes.filter((cause) => eventType(cause) === type)
+  if (own.length > 0) properties.cause = { ...fields.cause, enum: own }
   return {
     $schema: 'http://json-schema.org/draft-07/schema#',
     title: type,

@@ -1,25 +1,29 @@
-/** Why a person is told. One incident has one or more causes, each told once, until it is over. */
-export type Cause =
+/** Why a person may be told. */
+export const causes = [
   /** A refresh token was sent and its answer is missing; the held access token still lives. */
-  | 'token-at-risk'
+  'token-at-risk',
   /** Nothing usable is left: a person has to enroll anew. */
-  | 'enrollment-required'
+  'enrollment-required',
   /** The secret's content or the vendor's address is not as it must be. */
-  | 'configuration'
+  'configuration',
   /** A new token does not work. */
-  | 'verify-failed'
+  'verify-failed',
   /** Secrets Manager takes no more versions for now. */
-  | 'version-budget'
+  'version-budget',
   /** Renewal fails and the refresh token runs out within the vendor's alarm time. */
-  | 'refresh-token-expiring'
+  'refresh-token-expiring',
   /** Renewal fails and the published token has less than half of its margin left. */
-  | 'freshness-at-risk'
+  'freshness-at-risk',
   /** A certificate that the connection depends on ends within 30, 7 or 1 days. */
-  | 'certificate-expiring'
+  'certificate-expiring',
   /** Another region has taken over; what this one published is renewed here no more. */
-  | 'stood-down'
+  'stood-down',
   /** Another region cannot be asked for leave, without which no refresh token is sent. */
-  | 'region-unreachable'
+  'region-unreachable',
+] as const
+
+/** One incident has one or more causes, each told once, until it is over. */
+export type Cause = (typeof causes)[number]
 
 export interface Incident {
   /** Stable for the whole incident: whoever delivers messages can drop a repeat by it. */

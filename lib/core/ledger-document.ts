@@ -1,5 +1,6 @@
 import * as v from 'valibot'
 import { StoreError } from './errors.ts'
+import { causes } from './incident.ts'
 import type { LedgerItem } from './ledger.ts'
 
 const Instant = v.pipe(
@@ -8,18 +9,7 @@ const Instant = v.pipe(
   v.transform((text) => new Date(text)),
 )
 const Facts = v.record(v.string(), v.string())
-const Cause = v.picklist([
-  'token-at-risk',
-  'enrollment-required',
-  'configuration',
-  'verify-failed',
-  'version-budget',
-  'refresh-token-expiring',
-  'freshness-at-risk',
-  'certificate-expiring',
-  'stood-down',
-  'region-unreachable',
-])
+const Cause = v.picklist(causes)
 const standing = { epoch: v.number(), region: v.string() }
 
 const Item = v.object({

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import type { Cause } from '../../lib/core/incident.ts'
+import { causes } from '../../lib/core/incident.ts'
 import type { LedgerItem } from '../../lib/core/ledger.ts'
 
 /** Any instant that a ledger or a document may hold. */
@@ -13,17 +13,6 @@ export const instant = fc.date({
 export const fieldName = fc
   .string()
   .filter((name) => !['__proto__', 'prototype', 'constructor'].includes(name))
-
-const causes: Cause[] = [
-  'token-at-risk',
-  'enrollment-required',
-  'configuration',
-  'verify-failed',
-  'version-budget',
-  'refresh-token-expiring',
-  'freshness-at-risk',
-  'certificate-expiring',
-]
 
 const text = fc.string()
 const facts = fc.dictionary(fieldName, text)
@@ -92,7 +81,7 @@ export const ledgerItem: fc.Arbitrary<LedgerItem> = fc.record(
     incident: fc.record({
       id: text,
       openedAt: instant,
-      told: fc.subarray(causes),
+      told: fc.subarray([...causes]),
     }),
     facts,
     certificates: fc.array(fc.record({ name: text, notAfter: instant })),

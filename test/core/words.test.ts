@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Cause } from '../../lib/core/incident.ts'
+import { type Cause, causes } from '../../lib/core/incident.ts'
 import { stepsFor, wordsFor } from '../../lib/core/words.ts'
 import { vendors } from '../../lib/vendors/index.ts'
 
@@ -14,18 +14,6 @@ const until = (expiresAt: Date | null) => ({
     proven: true,
   },
 })
-const causes: Cause[] = [
-  'token-at-risk',
-  'enrollment-required',
-  'configuration',
-  'verify-failed',
-  'version-budget',
-  'refresh-token-expiring',
-  'freshness-at-risk',
-  'certificate-expiring',
-  'stood-down',
-  'region-unreachable',
-]
 const connection = { id: 'mdr-prod', readers: ['siem-forwarder', 'soc-lake'] }
 const vendor = { title: 'Kaspersky MDR', enrollmentSteps: ['open the "MDR" tab', 'press Refresh'] }
 
