@@ -1,8 +1,9 @@
-import { ArnFormat, Stack } from 'aws-cdk-lib'
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { Stack } from 'aws-cdk-lib'
+import type { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { Construct } from 'constructs'
 import { enrollmentSecretId } from '../core/documents.ts'
 import { escrowName } from '../core/read-held.ts'
+import { allow, allowItems, parameterArn, secretArn } from './permissions.ts'
 
 /** Where else the same connections are deployed. */
 export interface PeerPermissionsProps {
@@ -32,37 +33,22 @@ export function regionsVariable(regions: readonly string[]): Record<string, stri
  */
 export function peerPermissions(scope: Construct, props: PeerPermissionsProps): PolicyStatement[] {
   const { vendor, connections, ledgerTable, peers } = props
-  const stack = Stack.of(scope)
-  const arn = (region: string, service: string, resource: string, resourceName: string) =>
-    stack.formatArn({
+  return peers.flatMap((region) => {
+    const ledger = Stack.of(scope).formatArn({
       region,
-      service,
-      resource,
-      resourceName,
-      ...(service === 'secretsmanager' ? { arnFormat: ArnFormat.COLON_RESOURCE_NAME } : {}),
+      service: 'dynamodb',
+      resource: 'table',
+      resourceName: ledgerTable,
     })
-  return peers.flatMap((region) => [
-    new PolicyStatement({
-      actions: ['dynamodb:GetItem', 'dynamodb:PutItem'],
-      resources: [arn(region, 'dynamodb', 'table', ledgerTable)],
-      conditions: {
-        'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [vendor] },
-        // "For all values" is also true of no value.
-        Null: { 'dynamodb:LeadingKeys': 'false' },
-      },
-    }),
-    new PolicyStatement({
-      actions: ['secretsmanager:GetSecretValue'],
-      // Six characters at the end are Secrets Manager's own; another stack's are not known here.
-      resources: connections.map((id) =>
-        arn(region, 'secretsmanager', 'secret', `${enrollmentSecretId(id)}-??????`),
-      ),
-    }),
-    new PolicyStatement({
-      actions: ['ssm:GetParameter'],
-      resources: connections.map((id) =>
-        arn(region, 'ssm', 'parameter', escrowName(id).replace(/^\//, '')),
-      ),
-    }),
-  ])
+    // Six characters at the end are Secrets Manager's own; another stack's are not known here.
+    const secrets = connections.map((id) =>
+      secretArn(scope, region, `${enrollmentSecretId(id)}-??????`),
+    )
+    const escrows = connections.map((id) => parameterArn(scope, escrowName(id), region))
+    return [
+      allowItems(['dynamodb:GetItem', 'dynamodb:PutItem'], ledger, vendor),
+      allow(['secretsmanager:GetSecretValue'], ...secrets),
+      allow(['ssm:GetParameter'], ...escrows),
+    ]
+  })
 }

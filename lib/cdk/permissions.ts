@@ -74,10 +74,11 @@ export function secretArn(scope: Construct, region: string, name: string): strin
   })
 }
 
-/** ARN of a parameter, by its name. */
-export function parameterArn(scope: Construct, name: string): string {
+/** ARN of a parameter, by its name; of this region by default. */
+export function parameterArn(scope: Construct, name: string, region?: string): string {
   return Stack.of(scope).formatArn({
     service: 'ssm',
+    ...(region === undefined ? {} : { region }),
     resource: 'parameter',
     resourceName: name.replace(/^\//, ''),
   })
