@@ -2,7 +2,7 @@ import { standBy, standDown, standingOf, write } from './announce.ts'
 import { bring, doubted, fromPeer, isSent, isUnsent, isWritten, moved, newestOf } from './bring.ts'
 import { type Enrollment, enrollmentSecretId } from './documents.ts'
 import { StoreError } from './errors.ts'
-import { fingerprint, isLeased, type LedgerItem, newItem, spentAlso } from './ledger.ts'
+import { isLeased, type LedgerItem, newItem, spentAlso, wasSent } from './ledger.ts'
 import type { Peer, Regions } from './ports.ts'
 import { type Found, readHeld } from './read-held.ts'
 import type { Ending } from './release.ts'
@@ -197,9 +197,8 @@ async function choose(
   if (theirs?.found === undefined) return 'own'
   const { id } = run.connection
   const newest = newestOf(theirs.found)
-  const spent = spentAlso(ledger.item, theirs.item).spent
-  const isUsed = ({ tokens: { refreshToken } }: Enrollment) =>
-    refreshToken !== undefined && spent.includes(fingerprint(id, refreshToken))
+  const both = spentAlso(ledger.item, theirs.item)
+  const isUsed = ({ tokens }: Enrollment) => wasSent(both, tokens)
   if (found === undefined) return 'theirs'
   const own = newestOf(found)
   if (isLate && (!isUsed(own) || isUsed(newest))) return 'own'

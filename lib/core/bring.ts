@@ -1,7 +1,15 @@
 import { answerSeconds } from './decide.ts'
 import { type Enrollment, encodeEnrollment, enrollmentSecretId } from './documents.ts'
 import { StoreError } from './errors.ts'
-import { distrusted, fingerprint, type LedgerItem, settled, spentAlso } from './ledger.ts'
+import {
+  distrusted,
+  fingerprint,
+  isAnnounced,
+  type LedgerItem,
+  settled,
+  spentAlso,
+  wasSent,
+} from './ledger.ts'
 import { untilRunEnds } from './persist.ts'
 import { escrowName, type Found } from './read-held.ts'
 import type { Ending } from './release.ts'
@@ -29,11 +37,9 @@ export function isWritten({ standing }: Enrollment, { ledger }: Context): boolea
 }
 
 /** Whether what is held here has been sent: it is in doubt, or used up. */
-export function isSent(found: Found | undefined, { run, ledger }: Context): boolean {
+export function isSent(found: Found | undefined, { ledger }: Context): boolean {
   if (found === undefined) return true
-  const { refreshToken } = newestOf(found).tokens
-  if (refreshToken === undefined) return false
-  return ledger.item.spent.includes(fingerprint(run.connection.id, refreshToken))
+  return wasSent(ledger.item, newestOf(found).tokens)
 }
 
 /**
@@ -66,9 +72,7 @@ export function fromPeer(
 ): LedgerItem {
   const { intent: _, ...rest } = spentAlso(own, theirs)
   const { intent } = theirs
-  const { refreshToken } = newest.tokens
-  const isIntended =
-    refreshToken !== undefined && intent?.token === fingerprint(own.connection, refreshToken)
+  const isIntended = intent !== undefined && isAnnounced(theirs, newest.tokens)
   return {
     ...rest,
     ...(isIntended ? { intent: { ...intent, versionId: to } } : {}),

@@ -283,6 +283,14 @@ export function isHandedBack(item: LedgerItem, held: HeldVersion & { fence?: num
   return isLater && held.versionId !== versionId && isAnnounced(item, held.tokens)
 }
 
+/** Whether the refresh token among these was sent; none was not. */
+export function wasSent(
+  { connection, spent }: Pick<LedgerItem, 'connection' | 'spent'>,
+  { refreshToken }: HeldTokens,
+): boolean {
+  return refreshToken !== undefined && spent.includes(fingerprint(connection, refreshToken))
+}
+
 /** Whether this is the token that was announced last. */
 export function isAnnounced(
   { connection, intent }: LedgerItem,

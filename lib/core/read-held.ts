@@ -6,7 +6,7 @@ import {
   enrollmentSecretId,
   isIssued,
 } from './documents.ts'
-import { distrusted, fingerprint, isAnnounced, type LedgerItem } from './ledger.ts'
+import { distrusted, fingerprint, isAnnounced, type LedgerItem, wasSent } from './ledger.ts'
 import type { Parameters, SecretStore } from './ports.ts'
 import type { Context } from './run.ts'
 import type { HeldTokens } from './vendor.ts'
@@ -80,8 +80,7 @@ export async function readHeld(
       return versions.map((enrollment) => ({ in: 'version' as const, enrollment, tip: last }))
     }),
   )
-  const isSent = ({ refreshToken }: HeldTokens) =>
-    refreshToken !== undefined && item.spent.includes(fingerprint(connection, refreshToken))
+  const isSent = (tokens: HeldTokens) => wasSent(item, tokens)
   // A person who enrolls wins over whatever a run left behind, unless what they put back was already
   // sent: then it was an edit of the document, and the pair that followed is still the one to use.
   if (byHand && !isSent(current.tokens)) return { current, tip, newest: { in: 'current' } }
