@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Found } from '../../lib/core/read-held.ts'
 import { Redacted } from '../../lib/core/redacted.ts'
 import {
   anew,
@@ -119,6 +120,20 @@ describe('after a take-over', () => {
   test('and if a token enrolled here since is used up, the pair there is', async () => {
     const enrolled = { ...own, credentialId: 'enrolled-since' }
     expect((await begun({ own: enrolled, theirs, item: spent('own-1') })).token).toBe('theirs-1')
+  })
+
+  test('with the credential that a person has written here since, unless one has there as well', async () => {
+    const credential = { note: 'ask Kim' }
+    const edited = { ...own, credentialId: 'edited-since', credential }
+    const given = { own: edited, theirs, item: spent('own-1') }
+    const current = async (more: object) =>
+      ((await begun({ ...given, ...more })).result as { found: Found }).found.current
+    const brought = await current({ before: 'enrolled' })
+    expect(brought).toMatchObject({ credential, credentialId: 'edited-since' })
+    expect(brought.tokens.refreshToken?.reveal()).toBe('theirs-1')
+    expect((await current({})).credentialId).toBe('enrolled')
+    const seen = await current({ before: 'enrolled', former: 'edited-since' })
+    expect(seen.credentialId).toBe('enrolled')
   })
 
   test('what has no refresh token is not used up', async () => {
