@@ -216,18 +216,24 @@ async function choose(
   const own = newestOf(found)
   if (isLate && (!isUsed(own) || isUsed(newest))) return 'own'
   const { credential, credentialId } = own
-  const lacks = async ({ secrets }: Pick<Peer, 'secrets'>, versionId: string) =>
-    (await secrets.read(enrollmentSecretId(id), versionId)) === undefined
+  const secretId = enrollmentSecretId(id)
   // Somebody has enrolled here since: what no other region has ever seen.
-  const isNew = credentialId !== newest.credentialId && (await lacks(theirs.peer, credentialId))
+  const isNew =
+    credentialId !== newest.credentialId &&
+    (await theirs.peer.secrets.read(secretId, credentialId)) === undefined
   if (isNew && (isLate || !isUsed(own))) return 'own'
-  // Unless somebody has there as well.
-  const isNewer = isNew && !(await lacks(ports, newest.credentialId))
-  const chosen = isNewer ? { ...newest, credential, credentialId } : newest
+  // Written after the take-over, and so after whatever anybody wrote there.
+  const written = isNew ? await ports.secrets.read(secretId, credentialId) : undefined
+  const isLater = isSince(ledger.item.standing, written?.createdAt)
+  const chosen = isLater ? { ...newest, credential, credentialId } : newest
   if (!isUsed(newest)) return chosen
   const isStale = theirs.item.intent === undefined && theirs.item.versionId !== newest.versionId
   if (isStale && ledger.item.attempts < looks) return 'not yet'
   return isUsed(own) ? chosen : 'own'
+}
+
+function isSince(standing: Standing | undefined, instant: Date | undefined): boolean {
+  return instant !== undefined && instant.getTime() / 1000 >= (standing?.epoch ?? 0)
 }
 
 function busy({ region }: Peer, { lease }: LedgerItem, { ports }: Context): Ending {

@@ -166,18 +166,27 @@ describe('after a take-over', () => {
     expect((await begun({ own: enrolled, theirs, item: spent('own-1') })).token).toBe('theirs-1')
   })
 
-  test('with the credential that a person has written here since, unless one has there as well', async () => {
+  test('with the credential that a person has written here after the take-over, unless it is known there', async () => {
     const credential = { note: 'ask Kim' }
     const edited = { ...own, credentialId: 'edited-since', credential }
-    const given = { own: edited, theirs, item: spent('own-1') }
-    const current = async (more: object) =>
-      ((await begun({ ...given, ...more })).result as { found: Found }).found.current
-    const brought = await current({ before: 'enrolled' })
+    const current = async (createdAt: Date, former: { former?: string } = {}) => {
+      const { secrets } = twoRegions().away
+      const read = async (secretId: string, versionId?: string) =>
+        versionId === 'edited-since'
+          ? { versionId, text: '{}', createdAt }
+          : versionId === undefined
+            ? { versionId: 'own', text: encoded('own', edited) }
+            : secrets.read(secretId, versionId)
+      const ports = { secrets: { ...secrets, read } }
+      const { result } = await begun({ theirs, item: spent('own-1'), ports, ...former })
+      return (result as { found: Found }).found.current
+    }
+    const epoch = new Date(taken.epoch * 1000)
+    const brought = await current(epoch)
     expect(brought).toMatchObject({ credential, credentialId: 'edited-since' })
     expect(brought.tokens.refreshToken?.reveal()).toBe('theirs-1')
-    expect((await current({})).credentialId).toBe('enrolled')
-    const seen = await current({ before: 'enrolled', former: 'edited-since' })
-    expect(seen.credentialId).toBe('enrolled')
+    expect((await current(new Date(epoch.getTime() - 1000))).credentialId).toBe('enrolled')
+    expect((await current(epoch, { former: 'edited-since' })).credentialId).toBe('enrolled')
   })
 
   test('what has no refresh token is not used up', async () => {

@@ -26,8 +26,6 @@ export interface Given {
   readonly other?: Partial<LedgerItem>
   /** A version of the other region's secret that is no more. */
   readonly former?: string
-  /** A version of the own secret that is no more. */
-  readonly before?: string
   readonly change?: (peer: Peer) => Partial<Peer>
   readonly ports?: Partial<Ports>
 }
@@ -50,8 +48,7 @@ export async function begun(given: Given = {}) {
   const two = twoRegions()
   two.promote()
   two.home.secrets.clear(two.home.enrollment)
-  const { own, theirs, other, former, before, item = {} } = given
-  if (before) two.away.secrets.edit(two.away.enrollment, before, '{}')
+  const { own, theirs, other, former, item = {} } = given
   if (own) two.away.secrets.edit(two.away.enrollment, 'own', encoded('own', own))
   if (former) two.home.secrets.edit(two.home.enrollment, former, '{}')
   if (theirs) two.home.secrets.edit(two.home.enrollment, 'theirs', encoded('theirs', theirs))
