@@ -76,9 +76,11 @@ export function unsent(
   isLast: boolean,
 ): LedgerItem {
   const { heard, intent } = own
-  const fence = (found && newestOf(found).fence) ?? 0
-  const isGuess = isLast && intent?.grant === unheardOf && item.fence >= fence
-  const isHeard = heard?.region === region && item.fence >= heard.fence
+  // A ledger that was lost meanwhile does not tell.
+  const isKnown = (fence: number) => item.fence >= fence && (item.knownFrom ?? 0) <= fence
+  const isGuess =
+    isLast && intent?.grant === unheardOf && isKnown((found && newestOf(found).fence) ?? 0)
+  const isHeard = heard?.region === region && isKnown(heard.fence)
   const tokens = [isGuess && intent.token, isHeard && heard.token]
   const wrong = tokens.filter((token) => token && !item.spent.includes(token))
   const { heard: _, intent: __, ...rest } = own

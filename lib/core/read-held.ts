@@ -17,6 +17,8 @@ export interface Found {
   readonly current: Enrollment
   /** The version after which the next one is written: the last of the chain that starts at `current`. */
   readonly tip: string
+  /** The highest fence of all versions that were read; absent if none was read to find this. */
+  readonly fence?: number
   /** The newest tokens that may still be used, wherever they were found. */
   readonly newest:
     | { readonly in: 'current' }
@@ -84,14 +86,17 @@ export async function readHeld(
       return versions.map((enrollment) => ({ in: 'version' as const, enrollment, tip: last }))
     }),
   )
+  const later = elsewhere.flat()
+  const chained = [current, ...successors, ...later.map(({ enrollment }) => enrollment)]
+  const found = { current, tip, fence: Math.max(...chained.map((each) => each.fence ?? 0)) }
   const isSent = (tokens: HeldTokens) => wasSent(item, tokens)
   // A person who enrolls wins over whatever a run left behind, unless what they put back was already
   // sent: then it was an edit of the document, and the pair that followed is still the one to use.
-  if (byHand && !isSent(current.tokens)) return { current, tip, newest: { in: 'current' } }
+  if (byHand && !isSent(current.tokens)) return { ...found, newest: { in: 'current' } }
 
   // What somebody has put over a new enrollment before its first use is an older one, used up.
-  const enrolled = elsewhere.flat().find(({ enrollment }) => isEnrolled(enrollment, item))
-  if (enrolled !== undefined && isSent(current.tokens)) return { current, tip, newest: enrolled }
+  const enrolled = later.find(({ enrollment }) => isEnrolled(enrollment, item))
+  if (enrolled !== undefined && isSent(current.tokens)) return { ...found, newest: enrolled }
 
   const issuedAt = ({ tokens }: Kept) => tokens.issuedAt?.getTime() ?? 0
   const isInDoubt = ({ versionId, tokens }: Kept) =>
@@ -101,8 +106,6 @@ export async function readHeld(
   // has put back what is used up for certain. When a person got a token, its document does not say.
   const isPutAside = (kept: Kept) =>
     isInDoubt(kept) && (!isIssued(kept.tokens) || issuedAt(kept) > issuedAt(current))
-  const later = elsewhere.flat()
-  const chained = [current, ...successors, ...later.map(({ enrollment }) => enrollment)]
   const isFormer = isReplaced && !chained.some(({ versionId }) => versionId === escrowed?.basedOn)
 
   let newest: Found['newest'] = { in: 'current' }
@@ -120,7 +123,7 @@ export async function readHeld(
       newestAt = issuedAt(kept)
     }
   }
-  return { current, tip, newest }
+  return { ...found, newest }
 }
 
 /** Whether this is what was enrolled last, with a refresh token, and nothing was sent since. */
@@ -181,6 +184,7 @@ export async function noticeLostLedger(found: Found, { ledger }: Context): Promi
   const { current, newest } = found
   const fence = Math.max(
     current.fence ?? 0,
+    found.fence ?? 0,
     newest.in === 'version' ? (newest.enrollment.fence ?? 0) : 0,
   )
   if (fence < ledger.item.fence) return found
@@ -191,6 +195,9 @@ export async function noticeLostLedger(found: Found, { ledger }: Context): Promi
   const token = doubtful ? fingerprint(ledger.item.connection, refreshToken) : undefined
   const { versionId } = current
   // A run that took its lease from the lost item may still be waiting for its answer, as long as this one could.
-  await ledger.commit((item) => distrusted(item, { versionId, fence, token }, ledger.deadline))
+  await ledger.commit((item) => ({
+    ...distrusted(item, { versionId, fence, token }, ledger.deadline),
+    knownFrom: fence + 1,
+  }))
   return found
 }

@@ -129,6 +129,7 @@ describe('after a take-over', () => {
     for (const known of [
       { item, other: { fence: 3, ...spent('theirs-1') } },
       { item, other: { fence: 2 } },
+      { item, other: { fence: 4, knownFrom: 4 } },
       { item: { ...item, heard: { ...heard, region: third } }, other: { fence: 3 } },
     ]) {
       const { item: kept, ending } = await begun({ own, theirs, ...known })

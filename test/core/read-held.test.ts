@@ -391,11 +391,13 @@ describe('a document that is ahead of the ledger', () => {
       newest = 'current',
       holds = true,
       spent = [],
+      seen = 0,
     }: {
       fence?: number
       newest?: 'current' | 'version' | 'escrow'
       holds?: boolean
       spent?: string[]
+      seen?: number
     },
     newer?: number,
   ) {
@@ -420,6 +422,7 @@ describe('a document that is ahead of the ledger', () => {
     const found = {
       current,
       tip: one,
+      fence: seen,
       newest:
         newest === 'current'
           ? { in: newest }
@@ -431,6 +434,7 @@ describe('a document that is ahead of the ledger', () => {
     const item = world.item()
     return {
       fence: item.fence,
+      knownFrom: item.knownFrom,
       spent: item.spent,
       intent: item.intent,
       writes: item.revision - revision,
@@ -449,10 +453,14 @@ describe('a document that is ahead of the ledger', () => {
       refused: false,
       fence: 6,
     }
-    const lost = { fence: 6, spent: [mark(0)], intent: doubt, writes: 1 }
+    const lost = { fence: 6, knownFrom: 6, spent: [mark(0)], intent: doubt, writes: 1 }
     expect(await noticed({ fence: 5 })).toEqual(lost)
     const intent = { ...doubt, fence: 9 }
-    expect(await noticed({ fence: 8 })).toEqual({ ...lost, fence: 9, intent })
+    expect(await noticed({ fence: 8 })).toEqual({ ...lost, fence: 9, knownFrom: 9, intent })
+  })
+
+  test('is one that was read on the way as well', async () => {
+    expect(await noticed({ fence: 3, seen: 7 })).toMatchObject({ fence: 8, spent: [mark(0)] })
   })
 
   test('is not one that an earlier run wrote, or a person', async () => {
@@ -462,9 +470,21 @@ describe('a document that is ahead of the ledger', () => {
 
   test('in a follower is so too, but then its token was not touched', async () => {
     const behind = { spent: [], intent: undefined, writes: 1 }
-    expect(await noticed({ fence: 4, newest: 'version' }, 7)).toEqual({ ...behind, fence: 8 })
-    expect(await noticed({ fence: 7, newest: 'version' }, 4)).toEqual({ ...behind, fence: 8 })
-    expect(await noticed({ fence: 6, newest: 'escrow' })).toEqual({ ...behind, fence: 7 })
+    expect(await noticed({ fence: 4, newest: 'version' }, 7)).toEqual({
+      ...behind,
+      fence: 8,
+      knownFrom: 8,
+    })
+    expect(await noticed({ fence: 7, newest: 'version' }, 4)).toEqual({
+      ...behind,
+      fence: 8,
+      knownFrom: 8,
+    })
+    expect(await noticed({ fence: 6, newest: 'escrow' })).toEqual({
+      ...behind,
+      fence: 7,
+      knownFrom: 7,
+    })
     expect(await noticed({ newest: 'version' })).toEqual(untouched)
   })
 
@@ -472,6 +492,7 @@ describe('a document that is ahead of the ledger', () => {
     const spent = [mark(0)]
     expect(await noticed({ fence: 6, spent })).toEqual({
       fence: 7,
+      knownFrom: 7,
       spent,
       intent: undefined,
       writes: 1,
@@ -480,6 +501,12 @@ describe('a document that is ahead of the ledger', () => {
 
   test('has nothing in doubt if it holds no refresh token', async () => {
     const fields = { fence: 6, holds: false }
-    expect(await noticed(fields)).toEqual({ fence: 7, spent: [], intent: undefined, writes: 1 })
+    expect(await noticed(fields)).toEqual({
+      fence: 7,
+      knownFrom: 7,
+      spent: [],
+      intent: undefined,
+      writes: 1,
+    })
   })
 })
