@@ -33,6 +33,8 @@ export interface RotatedConnectionProps {
   readonly encryptionKey?: IKey
   readonly replicaRegions?: readonly ReplicaRegion[]
   readonly breakGlassRole?: IRole
+  /** Every region of the installation; none if there is just one. */
+  readonly regions?: readonly string[]
 }
 
 const reading = ['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue']
@@ -63,7 +65,8 @@ export class RotatedConnection extends Resource {
   readonly #props: RotatedConnectionProps
   readonly #enrollmentPolicy: SecretPolicy
   readonly #accessTokenPolicy: SecretPolicy
-  #rotator: IRole | undefined
+  /** ARNs of the roles that rotate it, here and in other regions. */
+  readonly #rotators: string[] = []
 
   constructor(scope: Construct, props: RotatedConnectionProps) {
     const { connection, encryptionKey, replicaRegions = [], breakGlassRole } = props
@@ -152,7 +155,7 @@ export class RotatedConnection extends Resource {
    */
   grantEnroll(role: IRole): void {
     const { connection, ledger, encryptionKey } = this.#props
-    const enrollment = this.enrollment.ref
+    const enrollment = this.#arnOf(this.enrollment, enrollmentSecretId(connection.id))
     for (const statement of [
       allow(['secretsmanager:PutSecretValue'], enrollment),
       allow(['ssm:DeleteParameter'], parameterArn(this, escrowName(connection.id))),
@@ -163,8 +166,9 @@ export class RotatedConnection extends Resource {
     ]) {
       role.addToPrincipalPolicy(statement)
     }
-    this.#enrollmentPolicy.reserveWriting(role)
-    if (this.#rotator !== undefined) this.#enrollmentPolicy.reserveWriting(this.#rotator)
+    for (const roleArn of [role.roleArn, ...this.#rotators]) {
+      this.#enrollmentPolicy.reserveWriting({ roleArn })
+    }
   }
 
   /**
@@ -177,39 +181,44 @@ export class RotatedConnection extends Resource {
     const { id } = this.connection
     const escrow = parameterArn(this, escrowName(id))
     const mirror = parameterArn(this, mirrorName(id))
-    // The whole ARN with its random end: a pattern would also match a secret of a longer name. But a
-    // replica that takes a secret's place brings the end of its original along.
-    const arnOf = (secret: CfnSecret, name: string) =>
-      peers.length === 0 ? secret.ref : secretArn(this, this.env.region, `${name}-??????`)
     for (const statement of [
       allow(
         ['secretsmanager:GetSecretValue', ...writing],
-        arnOf(this.enrollment, enrollmentSecretId(id)),
+        this.#arnOf(this.enrollment, enrollmentSecretId(id)),
       ),
       // Read by the step of a native rotation that tests a token: not every token is held elsewhere.
       allow(
         ['secretsmanager:GetSecretValue', ...writing],
-        arnOf(this.accessToken, consumerSecretId(id)),
+        this.#arnOf(this.accessToken, consumerSecretId(id)),
       ),
       allow(['ssm:GetParameter', 'ssm:PutParameter', 'ssm:DeleteParameter'], escrow),
       allow(['ssm:PutParameter'], mirror),
     ]) {
       role.addToPrincipalPolicy(statement)
     }
-    this.#rotator = role
-    this.#enrollmentPolicy.reserveReading(role)
-    this.#accessTokenPolicy.reserveWriting(role)
-    // Whoever takes over reads the newest pair, and a replica brings this policy along.
-    for (const peer of peers) {
-      this.#enrollmentPolicy.reserveReading({ roleArn: peer })
-      this.#accessTokenPolicy.reserveWriting({ roleArn: peer })
+    // Whoever takes over reads the newest pair and goes on from it, and a replica brings this policy along.
+    for (const roleArn of [role.roleArn, ...peers]) {
+      this.#rotators.push(roleArn)
+      this.#enrollmentPolicy.reserveReading({ roleArn })
+      this.#accessTokenPolicy.reserveWriting({ roleArn })
+      if (this.#props.breakGlassRole !== undefined) {
+        this.#enrollmentPolicy.reserveWriting({ roleArn })
+      }
     }
-    if (this.#props.breakGlassRole !== undefined) this.#enrollmentPolicy.reserveWriting(role)
   }
 
   /** Adds to the policy of the consumer secret. */
   addToResourcePolicy(statement: PolicyStatement): AddToResourcePolicyResult {
     this.#accessTokenPolicy.document.addStatements(statement)
     return { statementAdded: true, policyDependable: this.#accessTokenPolicy }
+  }
+
+  /**
+   * A secret's whole ARN with its random end: a pattern would also match one of a longer name. But a
+   * replica that takes a secret's place brings the end of its original along.
+   */
+  #arnOf(secret: CfnSecret, name: string): string {
+    const { regions = [] } = this.#props
+    return regions.length < 2 ? secret.ref : secretArn(this, this.env.region, `${name}-??????`)
   }
 }

@@ -205,7 +205,7 @@ export class Deployed {
       case 'AWS::Scheduler::ScheduleGroup':
         return `arn:aws:scheduler:${here}:schedule-group/${id}`
       case 'AWS::IAM::Role':
-        return `arn:aws:iam::${account}:role/${id}`
+        return `arn:aws:iam::${account}:role/${Properties.RoleName ?? id}`
       default:
         throw new Error(`not resolved: ${id} of type ${Type}`)
     }

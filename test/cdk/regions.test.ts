@@ -1,5 +1,7 @@
 import { Template } from 'aws-cdk-lib/assertions'
+import { AccountPrincipal, Role } from 'aws-cdk-lib/aws-iam'
 import { describe, expect, test } from 'vitest'
+import { account, Deployed } from './deployed.ts'
 import { env, resourcesOf, rotatorStack } from './synthesis.ts'
 
 const regions = ['eu-central-1', 'eu-west-1']
@@ -55,6 +57,47 @@ describe('an installation in two regions', () => {
       )
     },
   )
+})
+
+describe('an enrollment secret, which a replica that is promoted brings the policy of along,', () => {
+  const first = rotatorStack({ regions })
+  const operator = new Role(first, 'Operator', {
+    roleName: 'Operator',
+    assumedBy: new AccountPrincipal(account),
+  })
+  first.rotator.connection('mdr-prod').grantEnroll(operator)
+  const deployed = new Deployed(first)
+  const enrollment = deployed.arn(
+    'AWS::SecretsManager::Secret',
+    ({ Name }) => Name === 'token-rotator/mdr-prod/enrollment',
+  )
+  const all = [
+    { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] },
+  ]
+  /** Whether nothing but a denial could keep a role from writing it. */
+  const writes = async (role: string) => {
+    const principal = { arn: `arn:aws:iam::${account}:role/${role}`, policies: all }
+    const may = (action: string) =>
+      deployed.allows(principal, `secretsmanager:${action}`, enrollment)
+    return [await may('PutSecretValue'), await may('UpdateSecretVersionStage')]
+  }
+
+  test('is written by the functions of its vendor in every region, and by no other function', async () => {
+    for (const region of regions) {
+      expect(await writes(`token-rotator-kaspersky-mdr-${region}`)).toEqual([true, true])
+      expect(await writes(`token-rotator-cisco-ftd-${region}`)).toEqual([false, false])
+    }
+  })
+
+  test('is written by its operators, in the place of another secret as well', async () => {
+    expect(await writes('Operator')).toEqual([true, true])
+    const own = deployed.role(
+      deployed.ids('AWS::IAM::Role').find((id) => /^Operator/.test(id)) ?? '',
+    )
+    const may = (arn: string) => deployed.allows(own, 'secretsmanager:PutSecretValue', arn)
+    expect(await may(enrollment.replace(/AbCdEf$/, 'GhIjKl'))).toBe(true)
+    expect(await may(enrollment.replace(/AbCdEf$/, 'other-GhIjKl'))).toBe(false)
+  })
 })
 
 test('one region alone names no role, and grants nothing by a pattern', () => {
