@@ -31,7 +31,7 @@ export async function assumeRole(arn: string): Promise<Credentials> {
     throw new StoreError(
       `AssumeRole of ${arn} was denied; allow sts:AssumeRole on it in a policy of who you are to AWS`,
       'denied',
-      { cause: error },
+      { cause: error.cause },
     )
   }
 }
