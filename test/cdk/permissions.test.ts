@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { Stack } from 'aws-cdk-lib'
-import { Template } from 'aws-cdk-lib/assertions'
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { describe, expect, test } from 'vitest'
 import { Deployed } from './deployed.ts'
@@ -127,4 +127,6 @@ test.each([
   // CloudFormation's limits for a stack, and for its template as it is uploaded.
   expect(Object.keys(all.resources).length).toBeLessThanOrEqual(500)
   expect(JSON.stringify(Template.fromStack(many).toJSON(), undefined, 1).length).toBeLessThan(1e6)
+  // CDK's own, near such limits.
+  Annotations.fromStack(many).hasNoWarning('*', Match.anyValue())
 })
