@@ -43,7 +43,11 @@ export async function enroll(
   await ports.parameters.remove(escrowName(connection.id)).catch(() => undefined)
   const now = ports.clock.now()
   const end = { now, dueAt: now, outcome: `enrolled ${vendor.id}`, failed: false }
-  const enrolled = (item: LedgerItem) => ({ ...released(forgotten(item), end), requested: true })
+  const enrolled = (item: LedgerItem) => ({
+    ...released(forgotten(item), end),
+    enrolled: versionId,
+    requested: true,
+  })
   await untilRunEnds(() => ledger.commit(enrolled), { ports, ledger })
   return 'enrolled'
 }

@@ -35,6 +35,7 @@ const Item = v.object({
   spent: v.array(v.string()),
   refused: v.array(v.object({ grant: v.string(), credentialId: v.string() })),
   versionId: v.exactOptional(v.string()),
+  enrolled: v.exactOptional(v.string()),
   published: v.exactOptional(
     v.object({
       versionId: v.string(),

@@ -44,6 +44,8 @@ export interface LedgerItem {
   readonly refused: readonly { readonly grant: string; readonly credentialId: string }[]
   /** Enrollment version last persisted by a run. */
   readonly versionId?: string
+  /** Enrollment version that the last `enroll` wrote, until a run has persisted what follows it. */
+  readonly enrolled?: string
   /** What consumers read, and where: `mirror` if Secrets Manager would not take the version. */
   readonly published?: {
     readonly versionId: string
@@ -260,7 +262,7 @@ interface HeldVersion {
  */
 export function settled(item: LedgerItem, held: HeldVersion): LedgerItem {
   if (held.versionId === item.intent?.versionId) return { ...item, versionId: held.versionId }
-  const { intent, refreshExpiresAt: _, ...rest } = item
+  const { intent, enrolled: _, refreshExpiresAt: __, ...rest } = item
   const { refreshExpiresAt } = held.tokens
   // A server that does not rotate refresh tokens hands the same one back: it may be sent again.
   const isSame = isAnnounced(item, held.tokens)

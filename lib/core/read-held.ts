@@ -67,7 +67,11 @@ export async function readHeld(
   // and also if they have edited the document since. Instants do not tell: the clock may have been set
   // between the announcement and the sending.
   const isReplaced = byHand && item.intent?.refused === false && isAnnounced(item, current.tokens)
-  const known = [isReplaced ? undefined : item.versionId, item.intent?.versionId].filter(
+  const known = [
+    isReplaced ? undefined : item.versionId,
+    item.intent?.versionId,
+    item.enrolled,
+  ].filter(
     (id, index, ids) => id !== undefined && id !== current.versionId && ids.indexOf(id) === index,
   )
   const elsewhere = await Promise.all(
@@ -84,6 +88,10 @@ export async function readHeld(
   // A person who enrolls wins over whatever a run left behind, unless what they put back was already
   // sent: then it was an edit of the document, and the pair that followed is still the one to use.
   if (byHand && !isSent(current.tokens)) return { current, tip, newest: { in: 'current' } }
+
+  // What somebody has put over a new enrollment before its first use is an older one, used up.
+  const enrolled = elsewhere.flat().find(({ enrollment }) => isEnrolled(enrollment, item))
+  if (enrolled !== undefined && isSent(current.tokens)) return { current, tip, newest: enrolled }
 
   const issuedAt = ({ tokens }: Kept) => tokens.issuedAt?.getTime() ?? 0
   const isInDoubt = ({ versionId, tokens }: Kept) =>
@@ -115,6 +123,12 @@ export async function readHeld(
     }
   }
   return { current, tip, newest }
+}
+
+/** Whether this is what was enrolled last, with a refresh token, and nothing was sent since. */
+function isEnrolled({ versionId, tokens }: Enrollment, item: LedgerItem): boolean {
+  const isUnused = tokens.refreshToken !== undefined && !wasSent(item, tokens)
+  return versionId === item.enrolled && isUnused && item.intent === undefined
 }
 
 /** Tokens and the version that they stand in. */

@@ -43,6 +43,7 @@ export const ledgerItem: fc.Arbitrary<LedgerItem> = fc.record(
     spent: fc.array(text),
     refused: fc.array(fc.record({ grant: text, credentialId: text })),
     versionId: text,
+    enrolled: text,
     published: fc.record({
       versionId: text,
       issuedAt: instant,

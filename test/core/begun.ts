@@ -26,6 +26,8 @@ export interface Given {
   readonly other?: Partial<LedgerItem>
   /** A version of the other region's secret that is no more. */
   readonly former?: string
+  /** A version of the own secret that is no more. */
+  readonly before?: string
   readonly change?: (peer: Peer) => Partial<Peer>
   readonly ports?: Partial<Ports>
 }
@@ -48,7 +50,8 @@ export async function begun(given: Given = {}) {
   const two = twoRegions()
   two.promote()
   two.home.secrets.clear(two.home.enrollment)
-  const { own, theirs, other, former, item = {} } = given
+  const { own, theirs, other, former, before, item = {} } = given
+  if (before) two.away.secrets.edit(two.away.enrollment, before, '{}')
   if (own) two.away.secrets.edit(two.away.enrollment, 'own', encoded('own', own))
   if (former) two.home.secrets.edit(two.home.enrollment, former, '{}')
   if (theirs) two.home.secrets.edit(two.home.enrollment, 'theirs', encoded('theirs', theirs))

@@ -3,7 +3,7 @@ import { enroll, requestRotation } from '../../lib/core/enroll.ts'
 import { StoreError } from '../../lib/core/errors.ts'
 import type { LedgerItem } from '../../lib/core/ledger.ts'
 import type { Ports } from '../../lib/core/run.ts'
-import { ftdWorld, mdrWorld } from './world.ts'
+import { enrolledId, ftdWorld, mdrWorld } from './world.ts'
 
 const newId = '00000000-0000-4000-8000-000000000009'
 
@@ -65,6 +65,52 @@ describe('an enrollment', () => {
     expect(item).toMatchObject({ spent, published, enrollmentWrites })
     expect(spent).toHaveLength(1)
     expect(enrollmentWrites).toHaveLength(1)
+  })
+
+  test.each(['a run', 'a person'])(
+    'is not lost when somebody puts an older version of %s over it before its first use',
+    async (writer) => {
+      const world = mdrWorld()
+      await world.invoke()
+      const used = world.item().versionId ?? ''
+      world.clock.advance(3600)
+      await world.invoke()
+      world.fake.renew('console-token-2')
+      await person(world).enrolls({ refreshToken: 'console-token-2' })
+      world.secrets.label(world.enrollment, writer === 'a run' ? used : enrolledId)
+      await world.invoke()
+      expect(world.fake.presented.get('console-token-2')).toBe(1)
+      expect(world.fake.isAlive(world.published() ?? '')).toBe(true)
+    },
+  )
+
+  test('gives way to an older one that somebody puts over it and that is not used up', async () => {
+    const world = mdrWorld()
+    await world.invoke()
+    const unused = world.item().versionId ?? ''
+    const token = world.fake.tip() ?? ''
+    await person(world).enrolls({ refreshToken: 'console-token-2' })
+    world.secrets.label(world.enrollment, unused)
+    await world.invoke()
+    expect(world.fake.presented.get(token)).toBe(1)
+    expect(world.fake.presented.has('console-token-2')).toBe(false)
+  })
+
+  test('is no way back once something newer was sent', async () => {
+    const world = mdrWorld()
+    await world.invoke()
+    const used = world.item().versionId ?? ''
+    world.clock.advance(3600)
+    await world.invoke()
+    await person(world).enrolls({ refreshToken: 'console-token-2' })
+    world.fake.renew('pasted-token')
+    world.enroll({ refreshToken: 'pasted-token' }, 'version-of-a-person')
+    world.fake.faults.push('lose')
+    await world.invoke()
+    world.secrets.label(world.enrollment, used)
+    world.clock.advance(60)
+    await world.invoke()
+    expect(world.fake.presented.has('console-token-2')).toBe(false)
   })
 
   test('during an incident is part of it: what it does not mend is told again', async () => {

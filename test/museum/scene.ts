@@ -1,3 +1,4 @@
+import { enroll } from '../../lib/core/enroll.ts'
 import { StoreError, TransportError } from '../../lib/core/errors.ts'
 import type { Ports } from '../../lib/core/run.ts'
 import type { Http, HttpAnswer, HttpRequest } from '../../lib/core/vendor.ts'
@@ -155,12 +156,15 @@ export interface Scene extends Pick<ReturnType<typeof stage>, 'clock' | 'ports' 
   readonly repeated: () => number
   /** What a person does who has a new token: stores it. */
   readonly store: (refreshToken: string) => void
+  /** The same by the rotator's own command, if it has one. */
+  readonly enroll: (refreshToken: string) => Promise<void>
   /** What happens to a cache that evicts: all that is known of locks is gone. */
   readonly forget: () => void
 }
 
 type World = ReturnType<typeof stage>
 type Part = Pick<Scene, 'document' | 'servedUntil' | 'told' | 'traces' | 'forget'> & {
+  readonly enroll?: Scene['enroll']
   readonly run: (through: Ports) => Promise<unknown>
   readonly accessToken: () => unknown
   readonly dueAt: () => number
@@ -174,6 +178,8 @@ function sceneOf(made: World, part: Part): Scene {
     await part.run(through).catch(() => undefined)
   }
   let edits = 0
+  const store = (refreshToken: string) =>
+    made.enroll({ refreshToken }, `00000000-0000-4000-8000-00000000010${edits++}`)
   return {
     ...{ clock, server, secrets, secretId, ports, repeated, invoke, isServed },
     ...{ document, servedUntil, told, traces, forget },
@@ -191,8 +197,8 @@ function sceneOf(made: World, part: Part): Scene {
       clock.advance((part.dueAt() - clock.now().getTime()) / 1000)
     },
     held: () => secrets.current(secretId) ?? {},
-    store: (refreshToken) =>
-      made.enroll({ refreshToken }, `00000000-0000-4000-8000-00000000010${edits++}`),
+    store,
+    enroll: part.enroll ?? (async (refreshToken) => store(refreshToken)),
   }
 }
 
@@ -225,6 +231,11 @@ export function engine(options: SceneOptions = {}): Scene {
   return sceneOf(made, {
     async run(through) {
       outcomes.push(await made.invoke(through))
+    },
+    async enroll(refreshToken) {
+      const { connection, vendor, ports } = made
+      const run = { connection, vendor, runId: 'a-person', remainingSeconds: () => 60 }
+      await enroll(run, { refreshToken }, '00000000-0000-4000-8000-000000000200', ports)
     },
     accessToken: made.published,
     document: () => made.secrets.current(made.consumer) ?? {},

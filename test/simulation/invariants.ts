@@ -138,10 +138,10 @@ export class Judge {
     const heard = this.pages.hears(event)
     if (heard === 'nothing' || heard === 'delivered again') return false
     const { cause } = event.detail
+    // Of a run that still knows the item that a person has deleted; the next one does not.
     const isForgotten = this.timeline.now() - this.forgottenAt < leaseMs
-    if (heard === 'told again' && !isForgotten) {
-      this.breach('duplicatePages', `told again: ${cause}`)
-    }
+    if (isForgotten) this.pages.forget()
+    else if (heard === 'told again') this.breach('duplicatePages', `told again: ${cause}`)
     if (cause !== 'enrollment-required') return false
     // Whoever looked a moment ago could not know.
     if (this.timeline.now() - this.enrolledAt < lookMs) return false
@@ -215,6 +215,14 @@ export class Judge {
   restored() {
     this.isRestored = true
     this.edit = undefined
+  }
+
+  /** Consumers are about to read in another region; what the one so far has told, it has told. */
+  moves() {
+    this.noEditLost()
+    this.edit = undefined
+    this.pages.forget()
+    this.deadSince = undefined
   }
 
   ledgerItemDeleted() {
