@@ -8,7 +8,7 @@ import {
   isWritten,
   moved,
   newestOf,
-  unannounced,
+  unsent,
 } from './bring.ts'
 import { type Enrollment, enrollmentSecretId } from './documents.ts'
 import { StoreError } from './errors.ts'
@@ -92,7 +92,7 @@ async function succeed(
   const before = formerly(context, regions)
   const from = before.region
   const theirs = met.find(({ region }) => region === from)
-  if (theirs !== undefined) ledger.stage((item) => unannounced(item, theirs))
+  if (theirs !== undefined) ledger.stage((item) => unsent(item, theirs, without.length === 0))
   const isLate = taking.without.includes(from)
   const chosen = await choose(found, theirs, isLate, context)
   if (chosen === 'not yet') return { ending: soon(from, context) }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { LedgerItem } from '../../lib/core/ledger.ts'
 import type { Found } from '../../lib/core/read-held.ts'
 import { Redacted } from '../../lib/core/redacted.ts'
 import {
@@ -136,6 +137,30 @@ describe('after a take-over', () => {
     }
   })
 
+  test('what was doubted here until it could be asked is not used up if its own ledger does not know of it', async () => {
+    const intent = {
+      ...{ grant: 'unheard of', token: mark('theirs-1'), versionId: 'own', at: start },
+      ...{ kind: 'first' as const, refused: false },
+    }
+    const doubtful = { ...spent('earlier', 'theirs-1'), intent }
+    const given = { own: { ...theirs, standing: taken }, theirs }
+    const asked = async (item: Partial<LedgerItem>, other: Partial<LedgerItem>) =>
+      (await begun({ ...given, item: { ...doubtful, ...item }, other })).item
+    const settled = await asked({}, { fence: 1 })
+    expect(settled).not.toHaveProperty('intent')
+    expect(settled.spent).toEqual([mark('earlier')])
+    const stillDoubtful: [Partial<LedgerItem>, Partial<LedgerItem>][] = [
+      [{}, { fence: 1, ...spent('theirs-1') }],
+      // A ledger that knows less than what is held there.
+      [{}, { fence: 0 }],
+      // Sent by this region itself.
+      [{ intent: { ...intent, grant: 'refresh_token' } }, { fence: 1 }],
+    ]
+    for (const [item, other] of stillDoubtful) {
+      expect((await asked(item, other)).spent).toContain(mark('theirs-1'))
+    }
+  })
+
   test('and if a token enrolled here since is used up, the pair there is', async () => {
     const enrolled = { ...own, credentialId: 'enrolled-since' }
     expect((await begun({ own: enrolled, theirs, item: spent('own-1') })).token).toBe('theirs-1')
@@ -212,7 +237,7 @@ describe('after a take-over', () => {
     })
     // That region is none of those that can be asked: what is held here may have been sent there.
     expect(token).toBe('own-1')
-    expect(item.intent).toMatchObject({ token: mark('own-1'), grant: 'unknown' })
+    expect(item.intent).toMatchObject({ token: mark('own-1'), grant: 'unheard of' })
     const earlier = await begun({
       ...{ own, theirs, other: { standing: { epoch: 5, region: third } } },
       item: { takingOver: { ...anew, from: { epoch: 6, region: home } } },
