@@ -168,12 +168,7 @@ export class VendorRotation extends Construct {
       })
     }
 
-    new NativeRotation(this, 'NativeRotation', {
-      function: this.function,
-      consumerSecrets: Object.fromEntries(
-        connections.map(({ connection, accessToken }) => [connection.id, accessToken.ref]),
-      ),
-    })
+    new NativeRotation(this, 'NativeRotation', { function: this.function, connections })
     new MinuteSchedule(this, 'Schedule', {
       function: this.function,
       description: `Ticks ${vendor.title} once a minute; the ledger knows what is due`,
