@@ -3,7 +3,7 @@ import type { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { Construct } from 'constructs'
 import { enrollmentSecretId } from '../core/documents.ts'
 import { escrowName } from '../core/read-held.ts'
-import { allow, allowItems, parameterArn, secretArn } from './permissions.ts'
+import { allow, allowItems, parameterArn, perStatement, secretArn } from './permissions.ts'
 
 /** Where else the same connections are deployed. */
 export interface PeerPermissionsProps {
@@ -40,15 +40,14 @@ export function peerPermissions(scope: Construct, props: PeerPermissionsProps): 
       resource: 'table',
       resourceName: ledgerTable,
     })
-    // Six characters at the end are Secrets Manager's own; another stack's are not known here.
-    const secrets = connections.map((id) =>
-      secretArn(scope, region, `${enrollmentSecretId(id)}-??????`),
-    )
-    const escrows = connections.map((id) => parameterArn(scope, escrowName(id), region))
-    return [
-      allowItems(['dynamodb:GetItem', 'dynamodb:PutItem'], ledger, vendor),
-      allow(['secretsmanager:GetSecretValue'], ...secrets),
-      allow(['ssm:GetParameter'], ...escrows),
-    ]
+    const fetching = perStatement(connections).flatMap((ids) => [
+      // Six characters at the end are Secrets Manager's own; another stack's are not known here.
+      allow(
+        ['secretsmanager:GetSecretValue'],
+        ...ids.map((id) => secretArn(scope, region, `${enrollmentSecretId(id)}-??????`)),
+      ),
+      allow(['ssm:GetParameter'], ...ids.map((id) => parameterArn(scope, escrowName(id), region))),
+    ])
+    return [allowItems(['dynamodb:GetItem', 'dynamodb:PutItem'], ledger, vendor), ...fetching]
   })
 }

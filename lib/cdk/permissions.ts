@@ -21,6 +21,17 @@ export function allowItems(actions: string[], resource: string, vendor: string):
   })
 }
 
+/**
+ * Resources by a name of each connection, some to a statement: so that a statement fits a policy, and few
+ * policies hold them all. A role takes ten.
+ */
+export function perStatement<T>(all: readonly T[]): T[][] {
+  const most = 20
+  return Array.from({ length: Math.ceil(all.length / most) }, (_, n) =>
+    all.slice(n * most, (n + 1) * most),
+  )
+}
+
 /** What Secrets Manager does with a key to write a value. */
 export const keyActions = ['kms:Decrypt', 'kms:GenerateDataKey']
 

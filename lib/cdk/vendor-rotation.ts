@@ -30,6 +30,7 @@ import {
   allowSecretKey,
   keyActions,
   parameterArn,
+  perStatement,
   secretArn,
 } from './permissions.ts'
 import type { RotatedConnection } from './rotated-connection.ts'
@@ -178,9 +179,6 @@ export class VendorRotation extends Construct {
   }
 }
 
-// So that a statement fits a policy, and few policies hold them all: a role takes ten.
-const connectionsPerStatement = 20
-
 /**
  * Lets a role use customers' keys for the secrets and parameters of its own connections. Without them no
  * statement names a key: whoever may use a secret or an encrypted parameter of the same account may use
@@ -192,11 +190,10 @@ function allowKeys(
   { encryptionKey, escrowKey }: Surroundings,
 ): void {
   const { region } = role.env
-  for (let first = 0; first < connections.length; first += connectionsPerStatement) {
-    // By name: CDK does not count what a reference will be, and would overfill a policy.
-    const names = connections
-      .slice(first, first + connectionsPerStatement)
-      .map(({ connection }) => `token-rotator/${connection.id}/*`)
+  // By name: CDK does not count what a reference will be, and would overfill a policy.
+  for (const names of perStatement(
+    connections.map(({ connection }) => `token-rotator/${connection.id}/*`),
+  )) {
     if (encryptionKey !== undefined) {
       const secrets = names.map((name) => secretArn(role, region, name))
       role.addToPolicy(allowSecretKey(keyActions, encryptionKey, secrets, region))

@@ -98,6 +98,7 @@ test('the code of a function in a network may not use what Lambda needs to put i
 test.each([
   [90, "AWS's own keys", {}],
   [50, 'two keys of a customer', { encryptionKey: key(1), escrowKey: key(2) }],
+  [70, "AWS's own keys, in two regions", { regions: ['eu-west-1', 'eu-central-1'] }],
 ])('the policies of %d connections under %s fit the sizes that IAM allows', (length, _, props) => {
   const many = rotatorStack({
     connections: Array.from({ length }, (_each, index) => ({
