@@ -42,6 +42,12 @@ export interface ObservabilityProps {
    * @default it is dropped
    */
   readonly deadLetterQueue?: IQueue
+  /**
+   * Alarms that somebody else has made, to be shown on the page as well.
+   *
+   * @default the page shows those of connections and functions alone
+   */
+  readonly otherAlarms?: readonly Alarm[]
 }
 
 /** What operators see: alarms, one dashboard, and a message in words for each incident. */
@@ -79,7 +85,7 @@ export class Observability extends Construct {
     this.dashboard = new RotatorDashboard(this, 'Page', {
       connections,
       functions,
-      alarms: this.alarms,
+      alarms: [...this.alarms, ...(props.otherAlarms ?? [])],
     })
   }
 

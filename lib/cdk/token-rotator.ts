@@ -100,6 +100,7 @@ export class TokenRotator extends Construct {
       functions: Object.fromEntries(this.rotations.map((each) => [each.node.id, each.function])),
       eventBus: surroundings.eventBus,
       deadLetterQueue: this.deadLetters.queue,
+      otherAlarms: [this.deadLetters.alarm],
     })
 
     for (const [each, grantees] of Object.entries(props.consumers ?? {})) {
