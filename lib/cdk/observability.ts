@@ -11,6 +11,7 @@ import { ConnectionAlarms } from './connection-alarms.ts'
 import { FunctionAlarms } from './function-alarms.ts'
 import { IncidentNotices } from './incident-notices.ts'
 import { RotatorDashboard } from './rotator-dashboard.ts'
+import { openToAlarms } from './topic-key.ts'
 
 /** Connections whose alarms stand beside all else; what else there is for each takes room as well. */
 const mostBeside = 30
@@ -68,6 +69,7 @@ export class Observability extends Construct {
       ),
     ].flatMap(({ all }) => all)
     if (alarmTopic !== undefined) {
+      openToAlarms(this, alarmTopic)
       const action = new SnsAction(alarmTopic)
       for (const alarm of this.alarms) {
         alarm.addAlarmAction(action)

@@ -1,6 +1,7 @@
 import { NestedStack, Stack } from 'aws-cdk-lib'
-import { Match, Template } from 'aws-cdk-lib/assertions'
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions'
 import { EventBus } from 'aws-cdk-lib/aws-events'
+import { Key } from 'aws-cdk-lib/aws-kms'
 import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda'
 import { Topic } from 'aws-cdk-lib/aws-sns'
 import { Queue } from 'aws-cdk-lib/aws-sqs'
@@ -331,6 +332,42 @@ describe('a topic', () => {
         ],
       },
     })
+  })
+
+  test('under a key of a customer is one that alarms and the words may be published to', () => {
+    const encrypted = observed((stack) => {
+      const masterKey = new Key(stack, 'Key')
+      return { alarmTopic: new Topic(stack, 'Alarms', { masterKey }) }
+    })
+    const use = { Action: ['kms:Decrypt', 'kms:GenerateDataKey'], Effect: 'Allow' }
+    const [id = ''] = Object.keys(encrypted.findResources('AWS::KMS::Key'))
+    encrypted.hasResourceProperties('AWS::KMS::Key', {
+      KeyPolicy: {
+        Statement: Match.arrayWith([
+          { ...use, Principal: { Service: 'cloudwatch.amazonaws.com' }, Resource: '*' },
+        ]),
+      },
+    })
+    encrypted.hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([{ ...use, Resource: { 'Fn::GetAtt': [id, 'Arn'] } }]),
+      },
+    })
+  })
+
+  test('under a key that is imported is one whose key policy has to be changed by hand, as synthesis says', () => {
+    // CDK prints the warning as well.
+    vi.spyOn(console, 'error').mockReturnValue()
+    const stack = observedStack((scope) => ({
+      alarmTopic: Topic.fromTopicAttributes(scope, 'Alarms', {
+        topicArn: 'arn:aws:sns:eu-west-1:111122223333:on-call',
+        keyArn: 'arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-4000-8000-000000000001',
+      }),
+    }))
+    Annotations.fromStack(stack).hasWarning(
+      '*',
+      Match.stringLikeRegexp('imported key of the alarms. topic must let cloudwatch.amazonaws.com'),
+    )
   })
 
   test('of its own for incidents takes the words, and the other one the alarms', () => {
