@@ -85,16 +85,16 @@ describe('a mistake in the connections is refused in one line:', () => {
     expect(synthesis).not.toThrow(/\n/)
   })
 
-  test.each(['password', 'refresh_token', 'clientSecret', 'access-token', 'privateKey'])(
-    'a credential, which is not repeated: %s',
-    (field) => {
-      const synthesis = () => rotatorStack({ connections: [{ ...ftd, [field]: 'canary-4711' }] })
-      expect(synthesis).toThrow(
-        `connections[0].${field}: is a credential; credentials are enrolled, never configured: remove it and run token-rotator enroll`,
-      )
-      expect(synthesis).not.toThrow(/canary/)
-    },
-  )
+  test.each([
+    ...['password', 'refresh_token', 'clientSecret', 'access-token', 'privateKey', 'pfxPassword'],
+    ...['api_token', 'API-KEY', 'bearerToken', 'Authorization', 'passphrase', 'totp secret'],
+  ])('a credential, which is not repeated: %s', (field) => {
+    const synthesis = () => rotatorStack({ connections: [{ ...ftd, [field]: 'canary-4711' }] })
+    expect(synthesis).toThrow(
+      `connections[0].${field}: is a credential; credentials are enrolled, never configured: remove it and run token-rotator enroll`,
+    )
+    expect(synthesis).not.toThrow(/canary/)
+  })
 
   test('a private key beside a certificate, which is not repeated', () => {
     const ca = '-----BEGIN CERTIFICATE-----\ncanary\n-----BEGIN PRIVATE KEY-----\ncanary-4711'
