@@ -31,6 +31,15 @@ export function copiesOf(
   ]
 }
 
+/** Whether a principal is nobody in particular: everybody, or everybody who fulfils some condition. */
+export function isAnybody({
+  grantPrincipal,
+}: IGrantable): 'unconditionally' | 'conditionally' | undefined {
+  const { principalJson, conditions } = grantPrincipal.policyFragment
+  if (!Object.values(principalJson).some((names) => names.includes('*'))) return undefined
+  return Object.keys(conditions).length === 0 ? 'unconditionally' : 'conditionally'
+}
+
 /** The account of a principal, if it is known to be another than that of a stack. */
 export function foreignAccount({ grantPrincipal }: IGrantable, stack: Stack): string | undefined {
   const account = grantPrincipal.principalAccount ?? accountIn(grantPrincipal)

@@ -24,7 +24,7 @@ import {
   parameterArn,
   secretArn,
 } from './permissions.ts'
-import { allowDecrypt, copiesOf, foreignAccount } from './reader.ts'
+import { allowDecrypt, copiesOf, foreignAccount, isAnybody } from './reader.ts'
 import { SecretPolicy } from './secret-policy.ts'
 
 export interface RotatedConnectionProps {
@@ -121,16 +121,25 @@ export class RotatedConnection extends Resource {
    * else of this connection, and nothing of any other. One of another account gets the resource policy
    * and the key's policy; what its own account must allow is for that account to say.
    *
-   * @throws {ConfigError} a principal of another account, while a secret is under a key of AWS's own
+   * @throws {ConfigError} everybody; or a principal of another account, or of an organisation, while a
+   *   secret is under a key of AWS's own
    */
   grantRead(grantee: IGrantable): Grant {
     const { connection, encryptionKey, replicaRegions = [] } = this.#props
     const copies = copiesOf(this.accessToken, encryptionKey, replicaRegions)
     const account = foreignAccount(grantee, this.stack)
-    if (account !== undefined && copies.some(({ key }) => key === undefined)) {
+    const anybody = isAnybody(grantee)
+    if (anybody === 'unconditionally') {
       throw new ConfigError(
         `consumers.${connection.id}`,
-        `found a reader in account ${account}; allowed with encryptionKey, and a key for each of replicaRegions: the key aws/secretsmanager cannot be shared with another account`,
+        'found everybody; allowed are roles, accounts and organisations: the policy of a secret may never open it to the public',
+      )
+    }
+    const where = anybody ? 'accounts that are not named' : account && `account ${account}`
+    if (where !== undefined && copies.some(({ key }) => key === undefined)) {
+      throw new ConfigError(
+        `consumers.${connection.id}`,
+        `found a reader in ${where}; allowed with encryptionKey, and a key for each of replicaRegions: the key aws/secretsmanager cannot be shared with another account`,
       )
     }
     const grant = Grant.addToPrincipalOrResource({

@@ -49,6 +49,9 @@ export class TokenRotator extends Construct {
       )
     }
     this.connections = decodeConnections(props.connections, vendors)
+    if (this.connections.length === 0) {
+      throw new ConfigError('connections', 'found none; allowed is one or more')
+    }
     for (const [index, connection] of this.connections.entries()) {
       const warning = checkCadence(connection, vendorOf(connection), `connections[${index}]`)
       if (warning !== undefined) {

@@ -1,5 +1,5 @@
 import { Stack } from 'aws-cdk-lib'
-import { AccountPrincipal } from 'aws-cdk-lib/aws-iam'
+import { AccountPrincipal, AnyPrincipal, OrganizationPrincipal } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { describe, expect, test } from 'vitest'
 import type { TokenRotatorProps } from '../../lib/cdk/token-rotator-props.ts'
@@ -134,6 +134,21 @@ describe('a mistake in the props is refused in one line:', () => {
         consumers: { 'ftd-hq': [elsewhere] },
       },
       /^consumers\.ftd-hq: found a reader in account 444455556666; allowed with .* a key for each of replicaRegions/,
+    ],
+    [
+      'a reader of an organisation, of whose accounts most are others, of a secret without a key of its own',
+      { consumers: { 'ftd-hq': [new OrganizationPrincipal('o-1234567890')] } },
+      /^consumers\.ftd-hq: found a reader in accounts that are not named; allowed with encryptionKey/,
+    ],
+    [
+      'everybody for a reader, with a key or without',
+      { encryptionKey: key, consumers: { 'ftd-hq': [new AnyPrincipal()] } },
+      /^consumers\.ftd-hq: found everybody; allowed are roles, accounts and organisations: the policy of a secret may never open it/,
+    ],
+    [
+      'no connection at all',
+      { connections: [] },
+      /^connections: found none; allowed is one or more$/,
     ],
     [
       'a replica where the secrets are',
