@@ -20,6 +20,7 @@ const mostBeside = 30
 const mostNested = 60
 
 export interface ObservabilityProps {
+  /** Every connection, each of which gets its alarms. */
   readonly connections: readonly Connection[]
   /** Every function of the rotator, by a name that people read, e.g. the vendor's id. */
   readonly functions: Readonly<Record<string, IFunction>>
@@ -34,7 +35,7 @@ export interface ObservabilityProps {
   /**
    * Where a person is told of each incident in words, once.
    *
-   * @default `alarmTopic`
+   * @default messages go to `alarmTopic`
    */
   readonly incidentTopic?: ITopic
   /**

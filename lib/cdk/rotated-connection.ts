@@ -27,11 +27,17 @@ import {
 import { allowDecrypt, copiesOf, foreignAccount, isAnybody } from './reader.ts'
 import { SecretPolicy } from './secret-policy.ts'
 
+/** What one connection takes of the construct's props; their meaning and defaults stand there. */
 export interface RotatedConnectionProps {
+  /** What is configured, decoded. */
   readonly connection: Connection
+  /** The table with its item. */
   readonly ledger: Ledger
+  /** @default the secrets are encrypted under `aws/secretsmanager` */
   readonly encryptionKey?: IKey
+  /** @default the consumer secret has no replicas */
   readonly replicaRegions?: readonly ReplicaRegion[]
+  /** @default nobody but the rotator reads the enrollment secret */
   readonly breakGlassRole?: IRole
 }
 

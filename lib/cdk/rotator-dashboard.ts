@@ -38,7 +38,9 @@ const callsPerSecond = {
 type Functions = Readonly<Record<string, IFunction>>
 
 export interface RotatorDashboardProps {
+  /** Every connection, each of which gets its lines. */
   readonly connections: readonly Connection[]
+  /** Every function, whose calls are counted together. */
   readonly functions: Functions
   /** Every alarm of the installation. */
   readonly alarms: readonly Alarm[]

@@ -30,11 +30,13 @@ import { type Surroundings, VendorRotation } from './vendor-rotation.ts'
  * rotator.connection('mdr-prod').grantRead(workload)
  */
 export class TokenRotator extends Construct {
+  /** The table with the state of every connection. */
   readonly ledger: Ledger
   /** What is configured, decoded. */
   readonly connections: readonly Connection[]
   /** The functions, one for each vendor and network in use. */
   readonly rotations: readonly VendorRotation[]
+  /** Where ticks and messages end that could not be delivered, and the alarm on it. */
   readonly deadLetters: DeadLetters
   readonly #connections: ReadonlyMap<string, RotatedConnection>
 
