@@ -1,8 +1,14 @@
 import { Annotations, Fn, Stack, Token, TokenComparison } from 'aws-cdk-lib'
-import { type IGrantable, type IPrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import {
+  type IGrantable,
+  type IPrincipal,
+  OrganizationPrincipal,
+  PolicyStatement,
+  ServicePrincipal,
+} from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { CfnSecret, ReplicaRegion } from 'aws-cdk-lib/aws-secretsmanager'
-import type { Construct } from 'constructs'
+import { Construct } from 'constructs'
 import { allowSecretKey, secretArn } from './permissions.ts'
 
 /** A secret in one region, the first or a replica of it. */
@@ -38,6 +44,24 @@ export function isAnybody({
   const { principalJson, conditions } = grantPrincipal.policyFragment
   if (!Object.values(principalJson).some((names) => names.includes('*'))) return undefined
   return Object.keys(conditions).length === 0 ? 'unconditionally' : 'conditionally'
+}
+
+/**
+ * What people may know a reader by: its ARN or service if that is known before deployment, else where it
+ * stands in the app, or which accounts it stands for. Fit to be an entry of `readers`.
+ */
+export function readerName(grantee: IGrantable): string {
+  const { grantPrincipal } = grantee
+  const [who = '*'] = Object.values(grantPrincipal.policyFragment.principalJson).flat()
+  const account = grantPrincipal.principalAccount
+  let name = 'a principal without a name'
+  if (who !== '*' && !Token.isUnresolved(who)) name = who
+  else if (Construct.isConstruct(grantee)) name = grantee.node.path
+  else if (grantPrincipal instanceof ServicePrincipal) name = grantPrincipal.service
+  else if (grantPrincipal instanceof OrganizationPrincipal) {
+    name = `organization ${grantPrincipal.organizationId}`
+  } else if (account !== undefined && !Token.isUnresolved(account)) name = `account ${account}`
+  return name.replace(/[^\w.:/@+= -]/g, '-').slice(0, 100)
 }
 
 /** The account of a principal, if it is known to be another than that of a stack. */

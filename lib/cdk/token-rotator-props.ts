@@ -96,7 +96,7 @@ export interface TokenRotatorProps {
   /**
    * Who reads the token of which connection, by its id: roles, functions, whole accounts, also of other
    * accounts, for which this sets up the secret's policy and the key's. The same as `grantRead` of each
-   * connection.
+   * connection; and where a connection names no `readers`, these are named to whoever is told of an incident.
    *
    * @default nobody but whom `grantRead` is called for, and administrators of the account
    */

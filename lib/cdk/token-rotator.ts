@@ -14,6 +14,7 @@ import { Ledger } from './ledger.ts'
 import { openToLogs } from './log-key.ts'
 import { Observability } from './observability.ts'
 import { type Network, placement } from './placement.ts'
+import { readerName } from './reader.ts'
 import { RotatedConnection } from './rotated-connection.ts'
 import type { TokenRotatorProps } from './token-rotator-props.ts'
 import { type Surroundings, VendorRotation } from './vendor-rotation.ts'
@@ -50,7 +51,12 @@ export class TokenRotator extends Construct {
         'found two; allowed is one in an account and region, with all its connections: the names of ledger and secrets are fixed',
       )
     }
-    this.connections = decodeConnections(props.connections, vendors)
+    this.connections = decodeConnections(props.connections, vendors).map((connection) => {
+      const consumers = props.consumers?.[connection.id] ?? []
+      // The message about an incident says who is concerned, by the names that people know them by if told.
+      const readers = connection.readers ?? consumers.map(readerName)
+      return readers.length === 0 ? connection : { ...connection, readers }
+    })
     if (this.connections.length === 0) {
       throw new ConfigError('connections', 'found none; allowed is one or more')
     }
