@@ -79,6 +79,14 @@ export interface TokenRotatorProps {
    */
   readonly eventBus?: IEventBus
   /**
+   * Whether Secrets Manager's own rotation is configured on the consumer secrets, for "Rotate now" and for
+   * auditors. Nothing is renewed by it that would not be renewed without. AWS tries it at the deployment
+   * that configures it; if that fails for it, deploy without first and enroll.
+   *
+   * @default true: it is configured with the secrets, before they have a value
+   */
+  readonly nativeRotation?: boolean
+  /**
    * Regions that get a replica of every consumer secret, each with its key there. Enrollment secrets
    * are not replicated.
    *

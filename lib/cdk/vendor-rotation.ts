@@ -58,6 +58,8 @@ export interface Surroundings {
   readonly logRetention?: RetentionDays
   /** @default no traces */
   readonly tracing?: boolean
+  /** @default true: Secrets Manager's own rotation is configured */
+  readonly nativeRotation?: boolean
   /**
    * Every region of the installation.
    *
@@ -188,7 +190,16 @@ export class VendorRotation extends Construct {
       })
     }
 
-    new NativeRotation(this, 'NativeRotation', { function: this.function, connections })
+    if (surroundings.nativeRotation === false) {
+      for (const { accessToken } of connections) {
+        Validations.of(accessToken).acknowledge({
+          id: 'AwsSolutions-SMG4',
+          reason: 'Rotated by token-rotator as its tokens demand; native rotation was switched off',
+        })
+      }
+    } else {
+      new NativeRotation(this, 'NativeRotation', { function: this.function, connections })
+    }
     new MinuteSchedule(this, 'Schedule', {
       function: this.function,
       description: `Ticks ${vendor.title} once a minute; the ledger knows what is due`,

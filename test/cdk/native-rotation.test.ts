@@ -58,6 +58,12 @@ describe('native rotation', () => {
     }
   })
 
+  test('is left out if it is switched off, and with it what Secrets Manager may do', () => {
+    const without = rotatorStack({ nativeRotation: false })
+    expect(resourcesOf(without, 'AWS::SecretsManager::RotationSchedule')).toEqual({})
+    expect(resourcesOf(without, 'AWS::Lambda::Permission')).toEqual({})
+  })
+
   test('may be set off by this account for its consumer secrets, and by nobody else', () => {
     expect(Object.keys(permissions)).toHaveLength(Object.keys(functions).length)
     for (const { Properties } of Object.values(permissions)) {
