@@ -54,7 +54,7 @@ export class TokenRotator extends Construct {
     this.connections = decodeConnections(props.connections, vendors).map((connection) => {
       const consumers = props.consumers?.[connection.id] ?? []
       // The message about an incident says who is concerned, by the names that people know them by if told.
-      const readers = connection.readers ?? consumers.map(readerName)
+      const readers = connection.readers ?? [...new Set(consumers.map(readerName))]
       return readers.length === 0 ? connection : { ...connection, readers }
     })
     if (this.connections.length === 0) {
