@@ -1,5 +1,15 @@
 import { standBy, standDown, standingOf, write } from './announce.ts'
-import { bring, doubted, fromPeer, isSent, isUnsent, isWritten, moved, newestOf } from './bring.ts'
+import {
+  bring,
+  doubted,
+  fromPeer,
+  isSent,
+  isUnsent,
+  isWritten,
+  moved,
+  newestOf,
+  unsent,
+} from './bring.ts'
 import { type Enrollment, enrollmentSecretId } from './documents.ts'
 import { StoreError } from './errors.ts'
 import { isLeased, type LedgerItem, newItem, spentAlso, wasSent } from './ledger.ts'
@@ -82,17 +92,17 @@ async function succeed(
   const before = formerly(context, regions)
   const from = before.region
   const theirs = met.find(({ region }) => region === from)
+  if (theirs !== undefined) ledger.stage((item) => unsent(item, theirs, without.length === 0))
   const isLate = taking.without.includes(from)
   const chosen = await choose(found, theirs, isLate, context)
   if (chosen === 'not yet') return { ending: soon(from, context) }
   const taken = { from: before, without, settled: true }
 
   let held = found
-  if (chosen === 'theirs') {
+  if (chosen !== 'own') {
     const { item } = theirs as Met
-    const newest = newestOf(theirs?.found as Found)
-    const written = await bring(newest, found, context, (own, to) =>
-      fromPeer(own, item, newest, to),
+    const written = await bring(chosen, found, context, (own, to) =>
+      fromPeer(own, item, chosen, to),
     )
     if ('ending' in written) return written
     held = written.found
@@ -187,32 +197,43 @@ async function meetIfReached(peer: Peer, context: Context) {
   return isWaitedFor ? { ending: soon(peer.region, context), isPassing: true } : undefined
 }
 
-/** Whose pair is carried on with: that of the region which was at work, unless it is used up and ours is not. */
+/**
+ * What is carried on with: the document of the region which was at work, unless it is used up and ours
+ * is not; with the credential that a person has written here since, if one has.
+ */
 async function choose(
   found: Found | undefined,
   theirs: Met | undefined,
   isLate: boolean,
-  { run, ledger }: Context,
-): Promise<'own' | 'theirs' | 'not yet'> {
+  { run, ports, ledger }: Context,
+): Promise<Enrollment | 'own' | 'not yet'> {
   if (theirs?.found === undefined) return 'own'
   const { id } = run.connection
   const newest = newestOf(theirs.found)
   const both = spentAlso(ledger.item, theirs.item)
   const isUsed = ({ tokens }: Enrollment) => wasSent(both, tokens)
-  if (found === undefined) return 'theirs'
+  if (found === undefined) return newest
   const own = newestOf(found)
   if (isLate && (!isUsed(own) || isUsed(newest))) return 'own'
+  const { credential, credentialId } = own
+  const secretId = enrollmentSecretId(id)
   // Somebody has enrolled here since: what no other region has ever seen.
-  if (isLate || !isUsed(own)) {
-    const isKnown = own.credentialId === newest.credentialId
-    const { secrets } = theirs.peer
-    const seen = isKnown || (await secrets.read(enrollmentSecretId(id), own.credentialId))
-    if (!seen) return 'own'
-  }
-  if (!isUsed(newest)) return 'theirs'
+  const isNew =
+    credentialId !== newest.credentialId &&
+    (await theirs.peer.secrets.read(secretId, credentialId)) === undefined
+  if (isNew && (isLate || !isUsed(own))) return 'own'
+  // Written after the take-over, and so after whatever anybody wrote there.
+  const written = isNew ? await ports.secrets.read(secretId, credentialId) : undefined
+  const isLater = isSince(ledger.item.standing, written?.createdAt)
+  const chosen = isLater ? { ...newest, credential, credentialId } : newest
+  if (!isUsed(newest)) return chosen
   const isStale = theirs.item.intent === undefined && theirs.item.versionId !== newest.versionId
   if (isStale && ledger.item.attempts < looks) return 'not yet'
-  return isUsed(own) ? 'theirs' : 'own'
+  return isUsed(own) ? chosen : 'own'
+}
+
+function isSince(standing: Standing | undefined, instant: Date | undefined): boolean {
+  return instant !== undefined && instant.getTime() / 1000 >= (standing?.epoch ?? 0)
 }
 
 function busy({ region }: Peer, { lease }: LedgerItem, { ports }: Context): Ending {

@@ -63,6 +63,33 @@ export function isUnsent({ tokens, fence, standing }: Enrollment, context: Conte
   )
 }
 
+/**
+ * What counted here as sent by another region, until that one could be asked: announced, but leave did not
+ * arrive there; or doubted, because nothing had been heard. Its own ledger knows better, as it writes a
+ * token down before it sends it.
+ *
+ * @param isLast whether no other region is left that may have sent it
+ */
+export function unsent(
+  own: LedgerItem,
+  { region, item, found }: { region: string; item: LedgerItem; found: Found | undefined },
+  isLast: boolean,
+): LedgerItem {
+  const { heard, intent } = own
+  const fence = (found && newestOf(found).fence) ?? 0
+  const isGuess = isLast && intent?.grant === unheardOf && item.fence >= fence
+  const isHeard = heard?.region === region && item.fence >= heard.fence
+  const tokens = [isGuess && intent.token, isHeard && heard.token]
+  const wrong = tokens.filter((token) => token && !item.spent.includes(token))
+  const { heard: _, intent: __, ...rest } = own
+  return {
+    ...rest,
+    ...(heard === undefined || wrong.includes(heard.token) ? {} : { heard }),
+    ...(intent === undefined || (isGuess && wrong.includes(intent.token)) ? {} : { intent }),
+    spent: own.spent.filter((token) => !wrong.includes(token)),
+  }
+}
+
 /** The record that goes with a pair of another region: what was sent there, and what is in doubt. */
 export function fromPeer(
   own: LedgerItem,
@@ -87,6 +114,9 @@ export function moved(own: LedgerItem, { versionId }: Enrollment, to: string): L
   return intent?.versionId === versionId ? { ...own, intent: { ...intent, versionId: to } } : own
 }
 
+/** Instead of a grant, where nobody knows of any: another region may have sent the token. */
+const unheardOf = 'unheard of'
+
 /** A token that another region may have sent: in doubt until a run that was at work there is over. */
 export function doubted(
   own: LedgerItem,
@@ -105,7 +135,7 @@ export function doubted(
   const wait = ports.timings.leaseGraceSeconds - answerSeconds(ports.timings)
   const at = later(ledger.deadline, wait)
   const { intent, ...rest } = distrusted(own, { versionId: to, fence: own.fence, token }, at)
-  return intent === undefined ? rest : { ...rest, intent: { ...intent, kind } }
+  return intent === undefined ? rest : { ...rest, intent: { ...intent, grant: unheardOf, kind } }
 }
 
 /**

@@ -25,7 +25,7 @@ describe('a region that was at work and cannot be reached', () => {
     const { token, item, slept } = await begun({ own, theirs, change })
     expect([asked(), slept]).toEqual([3, [1, 1]])
     expect(token).toBe('own-1')
-    expect(item.intent).toMatchObject({ token: mark('own-1'), kind: 'first', grant: 'unknown' })
+    expect(item.intent).toMatchObject({ token: mark('own-1'), kind: 'first', grant: 'unheard of' })
     expect(item.takingOver).toEqual({
       from: { epoch: 0, region: home },
       without: [home],
