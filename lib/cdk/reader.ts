@@ -65,11 +65,26 @@ export function readerName(grantee: IGrantable): string {
 }
 
 /** The account of a principal, if it is known to be another than that of a stack. */
-export function foreignAccount({ grantPrincipal }: IGrantable, stack: Stack): string | undefined {
-  const account = grantPrincipal.principalAccount ?? accountIn(grantPrincipal)
-  if (account === undefined) return undefined
-  const isForeign = Token.compareStrings(account, stack.account) === TokenComparison.DIFFERENT
+export function foreignAccount(grantee: IGrantable, stack: Stack): string | undefined {
+  const account = accountOf(grantee)
+  const isForeign = compared(account, stack) === TokenComparison.DIFFERENT
   return isForeign ? account : undefined
+}
+
+/** The same, if only a deployment of the stack shows whether it is another. */
+export function perhapsForeignAccount(grantee: IGrantable, stack: Stack): string | undefined {
+  const account = accountOf(grantee)
+  const isNamed = account !== undefined && !Token.isUnresolved(account)
+  const isOpen = compared(account, stack) === TokenComparison.ONE_UNRESOLVED
+  return isNamed && isOpen ? account : undefined
+}
+
+function accountOf({ grantPrincipal }: IGrantable): string | undefined {
+  return grantPrincipal.principalAccount ?? accountIn(grantPrincipal)
+}
+
+function compared(account: string | undefined, { account: own }: Stack): TokenComparison {
+  return account === undefined ? TokenComparison.SAME : Token.compareStrings(account, own)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { RemovalPolicy, Resource, Validations } from 'aws-cdk-lib'
+import { Annotations, RemovalPolicy, Resource, Validations } from 'aws-cdk-lib'
 
 import {
   type AddToResourcePolicyResult,
@@ -24,7 +24,13 @@ import {
   parameterArn,
   secretArn,
 } from './permissions.ts'
-import { allowDecrypt, copiesOf, foreignAccount, isAnybody } from './reader.ts'
+import {
+  allowDecrypt,
+  copiesOf,
+  foreignAccount,
+  isAnybody,
+  perhapsForeignAccount,
+} from './reader.ts'
 import { SecretPolicy } from './secret-policy.ts'
 
 /** What one connection takes of the construct's props; their meaning and defaults stand there. */
@@ -146,6 +152,13 @@ export class RotatedConnection extends Resource {
       throw new ConfigError(
         `consumers.${connection.id}`,
         `found a reader in ${where}; allowed with encryptionKey, and a key for each of replicaRegions: the key aws/secretsmanager cannot be shared with another account`,
+      )
+    }
+    const perhaps = perhapsForeignAccount(grantee, this.stack)
+    if (perhaps !== undefined && copies.some(({ key }) => key === undefined)) {
+      Annotations.of(this).addWarningV2(
+        `token-rotator:reader-account-${perhaps}`,
+        `found a reader of ${connection.id} in account ${perhaps}; if the stack, whose env names none, is deployed to another, give the construct encryptionKey, and a key to each of replicaRegions`,
       )
     }
     const grant = Grant.addToPrincipalOrResource({
