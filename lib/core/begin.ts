@@ -8,6 +8,7 @@ import {
   isWritten,
   moved,
   newestOf,
+  unheardOf,
   unsent,
 } from './bring.ts'
 import { type Enrollment, enrollmentSecretId } from './documents.ts'
@@ -36,13 +37,23 @@ export async function begin(context: Context): Promise<Begun> {
   if (standing !== undefined && standing.region !== regions.own) {
     return { ending: standBy(standing, context) }
   }
-  const found = await readHeld(id, ledger.item, ports)
+  const found = await readHeld(id, heardAsDoubt(ledger.item), ports)
   // A ledger item that was deleted or rolled back: the document remembers, and so do the other regions.
   const others = standing === undefined ? await askAround(context, regions) : []
   const known = highest(standingOf(context, regions), found?.current.standing, ...others)
   if (known.region !== regions.own) return { ending: standDown(known, context) }
   ledger.stage((item) => ({ ...item, standing: known }))
   return takingOver === undefined ? { found } : succeed(found, context, regions, takingOver)
+}
+
+/** What another region has announced last may be what it was given no answer to. */
+function heardAsDoubt(item: LedgerItem): LedgerItem {
+  const { takingOver, intent, heard, versionId } = item
+  if (takingOver === undefined || takingOver.settled || intent !== undefined) return item
+  if (heard === undefined || versionId === undefined) return item
+  const { token, kind, until } = heard
+  const doubt = { grant: unheardOf, token, versionId, at: until, kind, refused: false }
+  return { ...item, intent: doubt }
 }
 
 /** Who is at work, as those regions know it that can be asked. */

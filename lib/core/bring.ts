@@ -115,7 +115,7 @@ export function moved(own: LedgerItem, { versionId }: Enrollment, to: string): L
 }
 
 /** Instead of a grant, where nobody knows of any: another region may have sent the token. */
-const unheardOf = 'unheard of'
+export const unheardOf = 'unheard of'
 
 /** A token that another region may have sent: in doubt until a run that was at work there is over. */
 export function doubted(

@@ -96,30 +96,28 @@ export async function readHeld(
   const issuedAt = ({ tokens }: Kept) => tokens.issuedAt?.getTime() ?? 0
   const isInDoubt = ({ versionId, tokens }: Kept) =>
     item.intent?.refused === false && item.intent.versionId === versionId && isSent(tokens)
+  const isUsedUp = isSent(current.tokens) && !isReplaced && !isInDoubt(current)
   // What is in doubt may still turn out to be good. A person who restores an older version meanwhile
-  // has put back what is used up for certain.
-  const isPutAside = (kept: Kept) => isInDoubt(kept) && issuedAt(kept) > issuedAt(current)
+  // has put back what is used up for certain. When a person got a token, its document does not say.
+  const isPutAside = (kept: Kept) =>
+    isInDoubt(kept) && (!isIssued(kept.tokens) || issuedAt(kept) > issuedAt(current))
   const later = elsewhere.flat()
   const chained = [current, ...successors, ...later.map(({ enrollment }) => enrollment)]
   const isFormer = isReplaced && !chained.some(({ versionId }) => versionId === escrowed?.basedOn)
 
   let newest: Found['newest'] = { in: 'current' }
-  let newestAt =
-    isSent(current.tokens) && !isReplaced && !isInDoubt(current)
-      ? Number.NEGATIVE_INFINITY
-      : issuedAt(current)
+  let newestAt = isUsedUp ? Number.NEGATIVE_INFINITY : issuedAt(current)
   for (const candidate of [
     ...successors.map((enrollment) => ({ in: 'version' as const, enrollment, tip })),
     ...later,
     ...(escrowed === undefined || isFormer ? [] : [{ in: 'escrow' as const, escrowed }]),
   ]) {
     const kept = candidate.in === 'version' ? candidate.enrollment : unwritten(candidate.escrowed)
-    const { tokens } = kept
-    if (!isIssued(tokens)) continue
-    if (isSent(tokens) && !isPutAside(kept)) continue
-    if (tokens.issuedAt.getTime() > newestAt) {
+    const isGood = isIssued(kept.tokens) && !isSent(kept.tokens)
+    if (!isGood && !isPutAside(kept)) continue
+    if (issuedAt(kept) > newestAt) {
       newest = candidate
-      newestAt = tokens.issuedAt.getTime()
+      newestAt = issuedAt(kept)
     }
   }
   return { current, tip, newest }
@@ -187,7 +185,9 @@ export async function noticeLostLedger(found: Found, { ledger }: Context): Promi
   )
   if (fence < ledger.item.fence) return found
   const { refreshToken } = current.tokens
-  const doubtful = newest.in === 'current' && refreshToken !== undefined
+  // What is on record as sent is in doubt for what stands there, and for nothing else.
+  const isUnknown = refreshToken !== undefined && !wasSent(ledger.item, current.tokens)
+  const doubtful = newest.in === 'current' && isUnknown
   const token = doubtful ? fingerprint(ledger.item.connection, refreshToken) : undefined
   const { versionId } = current
   // A run that took its lease from the lost item may still be waiting for its answer, as long as this one could.
