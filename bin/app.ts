@@ -16,6 +16,8 @@ try {
     connections: readConnections(path, vendors).map(encodeConnection),
     ...(vpcId === undefined ? {} : { network: { vpcId, subnetIds: subnetIds?.split(',') ?? [] } }),
     ...(alarmTopicArn === undefined ? {} : { alarmTopicArn }),
+    // A value on the command line is text, one in cdk.json is not.
+    nativeRotation: String(context('nativeRotation')) !== 'false',
   })
 } catch (error) {
   if (!isRotatorError(error)) throw error

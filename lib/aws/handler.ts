@@ -28,7 +28,7 @@ export type Handler = (
   context: InvocationContext,
 ) => Promise<{ outcomes: Outcome[] }>
 
-// What a call to the ledger takes at most, and some seconds to write it down.
+// What a call to AWS takes at most, and some seconds to write it down.
 const surveySeconds = 15
 
 interface Survey {
@@ -76,7 +76,7 @@ export function createHandler(vendor: Vendor, timings?: Timings): Handler {
     const settings = readSettings(process.env, { [vendor.id]: vendor }, vendor.id)
     const secretsManager = new SecretsManagerClient(clientSettings)
     const ports = awsPorts(settings, timings, secretsManager)
-    const heal = createHealer(secretsManager, ports)
+    const heal = createHealer(secretsManager, ports, vendor.id)
     return { connections: settings.connections, secretsManager, ports, heal }
   }
   let opened: ReturnType<typeof open> | undefined
@@ -108,7 +108,12 @@ export function createHandler(vendor: Vendor, timings?: Timings): Handler {
       outcomes.push(...(await tick({ ...frame, ended }, ports)))
       await survey({ ...frame, ports, metrics, logger })
       metrics.ticked()
-      await heal(outcomes)
+      if (remainingSeconds() > surveySeconds) {
+        await heal(
+          connections.map(({ id }) => id),
+          outcomes,
+        )
+      }
     } finally {
       metrics.called(ports.calls.take())
     }

@@ -15,13 +15,14 @@ export interface DeadLettersProps {
 }
 
 /**
- * Where ticks end that the Scheduler could not deliver or a function did not finish. Nobody replays
- * them: the next tick is the retry. They are kept so that it can be seen afterwards what happened, and
- * hold no secret: an event says nothing, and errors name no credential.
+ * Where ticks end that the Scheduler could not deliver or a function did not finish, and messages about
+ * an incident that found no reader. Nobody replays ticks: the next one is the retry. They are kept so that
+ * it can be seen afterwards what happened, and hold no secret: an event says nothing, and errors name no
+ * credential.
  */
 export class DeadLetters extends Construct {
   readonly queue: Queue
-  /** Raised as long as a dead tick lies in the queue; look at it, then purge the queue. */
+  /** Raised as long as something lies in the queue; look at it, then purge the queue. */
   readonly alarm: Alarm
 
   constructor(scope: Construct, id: string, { alarmTopic }: DeadLettersProps) {
@@ -43,7 +44,7 @@ export class DeadLetters extends Construct {
     )
     this.alarm = new Alarm(this, 'Alarm', {
       alarmDescription:
-        'A tick was not delivered or not finished. The next one carries on; look into the queue for why, then purge it.',
+        'A tick was not delivered or not finished, and the next one carries on; or a message for a person was not delivered. Look into the queue for which and why, then purge it.',
       metric: this.queue.metricApproximateNumberOfMessagesVisible({
         period: Duration.minutes(1),
         statistic: Stats.MAXIMUM,

@@ -10,11 +10,19 @@ import type { RotatedConnection } from './rotated-connection.ts'
 /** What stands in the role's name where a function's has its vendor; no vendor has this id. */
 export const enrolling = 'enroll'
 
+/** What the role is for; meaning and defaults stand with the construct's props. */
 export interface EnrollRoleProps {
+  /** Every connection of the construct. */
   readonly connections: readonly RotatedConnection[]
+  /** The table with their items. */
   readonly ledger: Ledger
+  /** @default the secrets are encrypted under `aws/secretsmanager` */
   readonly encryptionKey?: IKey
-  /** Every region of the installation; none if there is just one. */
+  /**
+   * Every region of the installation.
+   *
+   * @default one region
+   */
   readonly regions?: readonly string[]
 }
 

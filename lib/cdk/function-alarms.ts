@@ -6,7 +6,7 @@ import { ticksMetric } from './rotator-metrics.ts'
 
 /** What is wrong with one function. */
 export class FunctionAlarms extends Construct {
-  /** An invocation ended in an error: the ledger could not be asked, or the function was ended from outside. */
+  /** An invocation ended in an error: the ledger could not be asked, the function was ended from outside, or a step of a native rotation is not done. */
   readonly errors: Alarm
   /** Lambda turned an invocation down: the account is out of concurrency. */
   readonly throttles: Alarm
@@ -24,7 +24,7 @@ export class FunctionAlarms extends Construct {
       treatMissingData: TreatMissingData.NOT_BREACHING,
     }
     this.errors = new Alarm(this, 'Errors', {
-      alarmDescription: `A tick of ${id} failed. The next one carries on; if it goes on, see the log of the function`,
+      alarmDescription: `An invocation of ${id} failed: a tick, which the next one makes up for, or a step of a native rotation, which Secrets Manager repeats. If it goes on, see the log of the function`,
       metric: lambda.metricErrors(options),
       ...counted,
     })

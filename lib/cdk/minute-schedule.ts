@@ -7,8 +7,11 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 
 export interface MinuteScheduleProps {
+  /** What is invoked. */
   readonly function: IFunction
+  /** What it is for, as the console shows it. */
   readonly description: string
+  /** The group of the schedule; the role may be used for schedules of this one alone. */
   readonly group: IScheduleGroup
   /** Takes the events that could not be delivered. */
   readonly deadLetters: IQueue

@@ -3,6 +3,7 @@ import { CfnPermission, type Function as LambdaFunction } from 'aws-cdk-lib/aws-
 import { CfnRotationSchedule } from 'aws-cdk-lib/aws-secretsmanager'
 import { Construct } from 'constructs'
 import { consumerSecretId } from '../core/documents.ts'
+import type { RotatedConnection } from './rotated-connection.ts'
 
 // Security Hub wants a secret rotated within 90 days, unless told otherwise.
 const everyDays = 30
@@ -11,8 +12,8 @@ const everyDays = 30
 export interface NativeRotationProps {
   /** The vendor's function, which answers a tick and a step of a rotation alike. */
   readonly function: LambdaFunction
-  /** ARN of the consumer secret of each of its connections, by the connection's id. */
-  readonly consumerSecrets: Readonly<Record<string, string>>
+  /** The connections whose consumer secrets it rotates. */
+  readonly connections: readonly RotatedConnection[]
 }
 
 /**
@@ -27,7 +28,7 @@ export interface NativeRotationProps {
 export class NativeRotation extends Construct {
   constructor(scope: Construct, id: string, props: NativeRotationProps) {
     super(scope, id)
-    const { function: rotator, consumerSecrets } = props
+    const { function: rotator, connections } = props
     const stack = Stack.of(this)
     const permission = new CfnPermission(this, 'Permission', {
       action: 'lambda:InvokeFunction',
@@ -41,9 +42,12 @@ export class NativeRotation extends Construct {
         resource: `secret:${consumerSecretId('*')}-??????`,
       }),
     })
-    for (const [connection, secretArn] of Object.entries(consumerSecrets)) {
-      const schedule = new CfnRotationSchedule(this, connection, {
-        secretId: secretArn,
+    for (const connection of connections) {
+      // Within the connection, so that it keeps its logical id whatever function rotates it: under another
+      // one CloudFormation would make a second schedule of the same secret and then end the first, which
+      // ends rotation. https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/1813
+      const schedule = new CfnRotationSchedule(connection, 'NativeRotation', {
+        secretId: connection.accessToken.ref,
         rotationLambdaArn: rotator.functionArn,
         rotationRules: { automaticallyAfterDays: everyDays },
         rotateImmediatelyOnUpdate: false,

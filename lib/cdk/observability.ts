@@ -11,6 +11,7 @@ import { ConnectionAlarms } from './connection-alarms.ts'
 import { FunctionAlarms } from './function-alarms.ts'
 import { IncidentNotices } from './incident-notices.ts'
 import { RotatorDashboard } from './rotator-dashboard.ts'
+import { openToAlarms } from './topic-key.ts'
 
 /** Connections whose alarms stand beside all else; what else there is for each takes room as well. */
 const mostBeside = 30
@@ -19,6 +20,7 @@ const mostBeside = 30
 const mostNested = 60
 
 export interface ObservabilityProps {
+  /** Every connection, each of which gets its alarms. */
   readonly connections: readonly Connection[]
   /** Every function of the rotator, by a name that people read, e.g. the vendor's id. */
   readonly functions: Readonly<Record<string, IFunction>>
@@ -33,7 +35,7 @@ export interface ObservabilityProps {
   /**
    * Where a person is told of each incident in words, once.
    *
-   * @default `alarmTopic`
+   * @default messages go to `alarmTopic`
    */
   readonly incidentTopic?: ITopic
   /**
@@ -42,6 +44,12 @@ export interface ObservabilityProps {
    * @default it is dropped
    */
   readonly deadLetterQueue?: IQueue
+  /**
+   * Alarms that somebody else has made, to be shown on the page as well.
+   *
+   * @default the page shows those of connections and functions alone
+   */
+  readonly otherAlarms?: readonly Alarm[]
 }
 
 /** What operators see: alarms, one dashboard, and a message in words for each incident. */
@@ -62,6 +70,7 @@ export class Observability extends Construct {
       ),
     ].flatMap(({ all }) => all)
     if (alarmTopic !== undefined) {
+      openToAlarms(this, alarmTopic)
       const action = new SnsAction(alarmTopic)
       for (const alarm of this.alarms) {
         alarm.addAlarmAction(action)
@@ -79,7 +88,7 @@ export class Observability extends Construct {
     this.dashboard = new RotatorDashboard(this, 'Page', {
       connections,
       functions,
-      alarms: this.alarms,
+      alarms: [...this.alarms, ...(props.otherAlarms ?? [])],
     })
   }
 

@@ -1,8 +1,14 @@
 import { Annotations, Fn, Stack, Token, TokenComparison } from 'aws-cdk-lib'
-import { type IGrantable, type IPrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import {
+  type IGrantable,
+  type IPrincipal,
+  OrganizationPrincipal,
+  PolicyStatement,
+  ServicePrincipal,
+} from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { CfnSecret, ReplicaRegion } from 'aws-cdk-lib/aws-secretsmanager'
-import type { Construct } from 'constructs'
+import { Construct } from 'constructs'
 import { allowSecretKey, secretArn } from './permissions.ts'
 
 /** A secret in one region, the first or a replica of it. */
@@ -31,12 +37,54 @@ export function copiesOf(
   ]
 }
 
+/** Whether a principal is nobody in particular: everybody, or everybody who fulfils some condition. */
+export function isAnybody({
+  grantPrincipal,
+}: IGrantable): 'unconditionally' | 'conditionally' | undefined {
+  const { principalJson, conditions } = grantPrincipal.policyFragment
+  if (!Object.values(principalJson).some((names) => names.includes('*'))) return undefined
+  return Object.keys(conditions).length === 0 ? 'unconditionally' : 'conditionally'
+}
+
+/**
+ * What people may know a reader by: its ARN or service if that is known before deployment, else where it
+ * stands in the app, or which accounts it stands for. Fit to be an entry of `readers`.
+ */
+export function readerName(grantee: IGrantable): string {
+  const { grantPrincipal } = grantee
+  const [who = '*'] = Object.values(grantPrincipal.policyFragment.principalJson).flat()
+  const account = grantPrincipal.principalAccount
+  let name = 'a principal without a name'
+  if (who !== '*' && !Token.isUnresolved(who)) name = who
+  else if (Construct.isConstruct(grantee)) name = grantee.node.path
+  else if (grantPrincipal instanceof ServicePrincipal) name = grantPrincipal.service
+  else if (grantPrincipal instanceof OrganizationPrincipal) {
+    name = `organization ${grantPrincipal.organizationId}`
+  } else if (account !== undefined && !Token.isUnresolved(account)) name = `account ${account}`
+  return name.replace(/[^\w.:/@+= -]/g, '-').slice(0, 100)
+}
+
 /** The account of a principal, if it is known to be another than that of a stack. */
-export function foreignAccount({ grantPrincipal }: IGrantable, stack: Stack): string | undefined {
-  const account = grantPrincipal.principalAccount ?? accountIn(grantPrincipal)
-  if (account === undefined) return undefined
-  const isForeign = Token.compareStrings(account, stack.account) === TokenComparison.DIFFERENT
+export function foreignAccount(grantee: IGrantable, stack: Stack): string | undefined {
+  const account = accountOf(grantee)
+  const isForeign = compared(account, stack) === TokenComparison.DIFFERENT
   return isForeign ? account : undefined
+}
+
+/** The same, if only a deployment of the stack shows whether it is another. */
+export function perhapsForeignAccount(grantee: IGrantable, stack: Stack): string | undefined {
+  const account = accountOf(grantee)
+  const isNamed = account !== undefined && !Token.isUnresolved(account)
+  const isOpen = compared(account, stack) === TokenComparison.ONE_UNRESOLVED
+  return isNamed && isOpen ? account : undefined
+}
+
+function accountOf({ grantPrincipal }: IGrantable): string | undefined {
+  return grantPrincipal.principalAccount ?? accountIn(grantPrincipal)
+}
+
+function compared(account: string | undefined, { account: own }: Stack): TokenComparison {
+  return account === undefined ? TokenComparison.SAME : Token.compareStrings(account, own)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { RemovalPolicy, Resource, Validations } from 'aws-cdk-lib'
+import { Annotations, RemovalPolicy, Resource, Validations } from 'aws-cdk-lib'
 
 import {
   type AddToResourcePolicyResult,
@@ -18,16 +18,32 @@ import { escrowName } from '../core/read-held.ts'
 import { allowEnrolling } from './enrolling.ts'
 import type { Ledger } from './ledger.ts'
 import { allow, parameterArn, secretArn } from './permissions.ts'
-import { allowDecrypt, copiesOf, foreignAccount } from './reader.ts'
+import {
+  allowDecrypt,
+  copiesOf,
+  foreignAccount,
+  isAnybody,
+  perhapsForeignAccount,
+} from './reader.ts'
 import { SecretPolicy } from './secret-policy.ts'
 
+/** What one connection takes of the construct's props; their meaning and defaults stand there. */
 export interface RotatedConnectionProps {
+  /** What is configured, decoded. */
   readonly connection: Connection
+  /** The table with its item. */
   readonly ledger: Ledger
+  /** @default the secrets are encrypted under `aws/secretsmanager` */
   readonly encryptionKey?: IKey
+  /** @default the consumer secret has no replicas */
   readonly replicaRegions?: readonly ReplicaRegion[]
+  /** @default nobody but the rotator reads the enrollment secret */
   readonly breakGlassRole?: IRole
-  /** Every region of the installation; none if there is just one. */
+  /**
+   * Every region of the installation.
+   *
+   * @default one region
+   */
   readonly regions?: readonly string[]
 }
 
@@ -121,16 +137,32 @@ export class RotatedConnection extends Resource {
    * else of this connection, and nothing of any other. One of another account gets the resource policy
    * and the key's policy; what its own account must allow is for that account to say.
    *
-   * @throws {ConfigError} a principal of another account, while a secret is under a key of AWS's own
+   * @throws {ConfigError} everybody; or a principal of another account, or of an organisation, while a
+   *   secret is under a key of AWS's own
    */
   grantRead(grantee: IGrantable): Grant {
     const { connection, encryptionKey, replicaRegions = [] } = this.#props
     const copies = copiesOf(this.accessToken, encryptionKey, replicaRegions)
     const account = foreignAccount(grantee, this.stack)
-    if (account !== undefined && copies.some(({ key }) => key === undefined)) {
+    const anybody = isAnybody(grantee)
+    if (anybody === 'unconditionally') {
       throw new ConfigError(
         `consumers.${connection.id}`,
-        `found a reader in account ${account}; allowed with encryptionKey, and a key for each of replicaRegions: the key aws/secretsmanager cannot be shared with another account`,
+        'found everybody; allowed are roles, accounts and organisations: the policy of a secret may never open it to the public',
+      )
+    }
+    const where = anybody ? 'accounts that are not named' : account && `account ${account}`
+    if (where !== undefined && copies.some(({ key }) => key === undefined)) {
+      throw new ConfigError(
+        `consumers.${connection.id}`,
+        `found a reader in ${where}; allowed with encryptionKey, and a key for each of replicaRegions: the key aws/secretsmanager cannot be shared with another account`,
+      )
+    }
+    const perhaps = perhapsForeignAccount(grantee, this.stack)
+    if (perhaps !== undefined && copies.some(({ key }) => key === undefined)) {
+      Annotations.of(this).addWarningV2(
+        `token-rotator:reader-account-${perhaps}`,
+        `found a reader of ${connection.id} in account ${perhaps}; if the stack, whose env names none, is deployed to another, give the construct encryptionKey, and a key to each of replicaRegions`,
       )
     }
     const grant = Grant.addToPrincipalOrResource({

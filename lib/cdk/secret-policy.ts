@@ -12,10 +12,15 @@ import { Construct } from 'constructs'
 type Arn = Pick<IRole, 'roleArn'>
 
 export interface SecretPolicyProps {
+  /** The secret that it is the policy of. */
   readonly secret: CfnSecret
   /** Whether reading is denied like writing, and no rotation of AWS's own can be set up. */
   readonly isReadingDenied: boolean
-  /** The role that is spared every denial. */
+  /**
+   * The role that is spared every denial.
+   *
+   * @default none
+   */
   readonly breakGlassRole?: Arn
 }
 

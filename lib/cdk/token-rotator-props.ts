@@ -8,7 +8,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import type { ConnectionProps } from '../core/connection.ts'
 
 export interface TokenRotatorProps {
-  /** What is rotated: the objects of `connections.json`, without any credential. */
+  /** What is rotated: the objects of `connections.json`, without any credential; one or more. */
   readonly connections: readonly ConnectionProps[]
   /**
    * Network to reach the vendors from, e.g. one with a route to devices on site. It must also reach
@@ -19,33 +19,38 @@ export interface TokenRotatorProps {
    *   private, or which asks for `network: 'vpc'`, is refused
    */
   readonly vpc?: IVpc
-  /** @default private subnets of `vpc` */
+  /**
+   * Which subnets of `vpc` the functions stand in, in at least two zones if one may fail. Without `vpc` it
+   * is of no effect.
+   *
+   * @default the private subnets of `vpc`; a network that has none is refused
+   */
   readonly vpcSubnets?: SubnetSelection
   /**
    * Customer-managed key of all secrets. The functions, and whoever is granted to read, may use it
    * through Secrets Manager for their own secrets only. Readers in other accounts need it.
    *
-   * @default the account's `aws/secretsmanager`
+   * @default secrets are encrypted under the account's `aws/secretsmanager`, which no other account can use
    */
   readonly encryptionKey?: IKey
   /**
    * Customer-managed key of the escrow and mirror parameters. Another one than `encryptionKey`: the
    * escrow takes a token pair that Secrets Manager did not take, perhaps because of its key.
    *
-   * @default the account's `aws/ssm`
+   * @default parameters are encrypted under the account's `aws/ssm`
    */
   readonly escrowKey?: IKey
   /**
    * Customer-managed key of the functions' logs. A key that is imported must itself let CloudWatch Logs
    * of this region use it.
    *
-   * @default a key of CloudWatch Logs's own
+   * @default logs are encrypted under a key of CloudWatch's own
    */
   readonly logEncryptionKey?: IKey
   /**
-   * How long logs are kept.
+   * How long logs are kept, in days.
    *
-   * @default RetentionDays.ONE_MONTH
+   * @default a line of a log is deleted after a month
    */
   readonly logRetention?: RetentionDays
   /**
@@ -55,7 +60,8 @@ export interface TokenRotatorProps {
    */
   readonly tracing?: boolean
   /**
-   * Where alarms are sent.
+   * Where alarms are sent, when they are raised and when they are over. The key of an encrypted topic is
+   * opened to CloudWatch, if it is known here and its policy can be changed.
    *
    * @default alarms are raised, and nobody is told
    */
@@ -63,15 +69,23 @@ export interface TokenRotatorProps {
   /**
    * Where a person is told of each incident in words, once.
    *
-   * @default `alarmTopic`
+   * @default messages go to `alarmTopic`; without it nobody is told
    */
   readonly incidentTopic?: ITopic
   /**
-   * Where people and other systems are told of rotations and incidents.
+   * Bus on which programs are told of rotations and incidents, and from which people are.
    *
-   * @default the account's default bus
+   * @default events go to the account's default bus
    */
   readonly eventBus?: IEventBus
+  /**
+   * Whether Secrets Manager's own rotation is configured on the consumer secrets, for "Rotate now" and for
+   * auditors. Nothing is renewed by it that would not be renewed without. AWS tries it at the deployment
+   * that configures it; if that fails for it, deploy without first and enroll.
+   *
+   * @default true: it is configured with the secrets, before they have a value
+   */
+  readonly nativeRotation?: boolean
   /**
    * Regions that get a replica of every consumer secret, each with its key there. Enrollment secrets
    * are not replicated.
@@ -91,7 +105,7 @@ export interface TokenRotatorProps {
   /**
    * Who reads the token of which connection, by its id: roles, functions, whole accounts, also of other
    * accounts, for which this sets up the secret's policy and the key's. The same as `grantRead` of each
-   * connection.
+   * connection; and where a connection names no `readers`, these are named to whoever is told of an incident.
    *
    * @default nobody but whom `grantRead` is called for, and administrators of the account
    */
@@ -106,9 +120,9 @@ export interface TokenRotatorProps {
    */
   readonly breakGlassRole?: IRole
   /**
-   * Folder of the built functions.
+   * Folder of the built functions, with one folder for each vendor's.
    *
-   * @default what `npm run build` has made
+   * @default the functions that come with the package are deployed; in the repository, what `npm run build` has made
    */
   readonly assets?: string
 }

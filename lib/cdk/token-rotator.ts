@@ -16,6 +16,7 @@ import { Ledger } from './ledger.ts'
 import { openToLogs } from './log-key.ts'
 import { Observability } from './observability.ts'
 import { type Network, placement } from './placement.ts'
+import { readerName } from './reader.ts'
 import { RotatedConnection } from './rotated-connection.ts'
 import type { TokenRotatorProps } from './token-rotator-props.ts'
 import { type Surroundings, VendorRotation } from './vendor-rotation.ts'
@@ -32,11 +33,13 @@ import { type Surroundings, VendorRotation } from './vendor-rotation.ts'
  * rotator.connection('mdr-prod').grantRead(workload)
  */
 export class TokenRotator extends Construct {
+  /** The table with the state of every connection. */
   readonly ledger: Ledger
   /** What is configured, decoded. */
   readonly connections: readonly Connection[]
   /** The functions, one for each vendor and network in use. */
   readonly rotations: readonly VendorRotation[]
+  /** Where ticks and messages end that could not be delivered, and the alarm on it. */
   readonly deadLetters: DeadLetters
   /**
    * The role to run `enroll`, `rotate`, `take-over` and `status` by, for every connection: of whom the
@@ -55,7 +58,15 @@ export class TokenRotator extends Construct {
         'found two; allowed is one in an account and region, with all its connections: the names of ledger and secrets are fixed',
       )
     }
-    this.connections = decodeConnections(props.connections, vendors)
+    this.connections = decodeConnections(props.connections, vendors).map((connection) => {
+      const consumers = props.consumers?.[connection.id] ?? []
+      // The message about an incident says who is concerned, by the names that people know them by if told.
+      const readers = connection.readers ?? [...new Set(consumers.map(readerName))]
+      return readers.length === 0 ? connection : { ...connection, readers }
+    })
+    if (this.connections.length === 0) {
+      throw new ConfigError('connections', 'found none; allowed is one or more')
+    }
     for (const [index, connection] of this.connections.entries()) {
       const warning = checkCadence(connection, vendorOf(connection), `connections[${index}]`)
       if (warning !== undefined) {
@@ -112,6 +123,7 @@ export class TokenRotator extends Construct {
       functions: Object.fromEntries(this.rotations.map((each) => [each.node.id, each.function])),
       eventBus: surroundings.eventBus,
       deadLetterQueue: this.deadLetters.queue,
+      otherAlarms: [this.deadLetters.alarm],
     })
 
     for (const [each, grantees] of Object.entries(props.consumers ?? {})) {

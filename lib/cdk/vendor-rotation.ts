@@ -36,29 +36,50 @@ import {
 import type { RotatedConnection } from './rotated-connection.ts'
 import { VpcAccess } from './vpc-access.ts'
 
-/** What every function has in common. */
+/** What every function has in common; the meaning and defaults of what is optional stand in the construct's props. */
 export interface Surroundings {
+  /** The table of leases, due times and history. */
   readonly ledger: Ledger
+  /** Where rotations and incidents are told. */
   readonly eventBus: IEventBus
+  /** The group of every schedule. */
   readonly group: IScheduleGroup
+  /** Takes the ticks that were not delivered or not finished. */
   readonly deadLetters: IQueue
   /** Folder with one folder of built code per vendor. */
   readonly assets: string
+  /** @default secrets are encrypted under `aws/secretsmanager` */
   readonly encryptionKey?: IKey
+  /** @default parameters are encrypted under `aws/ssm` */
   readonly escrowKey?: IKey
+  /** @default logs are encrypted under a key of CloudWatch's own */
   readonly logEncryptionKey?: IKey
+  /** @default a line of a log is deleted after a month */
   readonly logRetention?: RetentionDays
+  /** @default no traces */
   readonly tracing?: boolean
-  /** Every region of the installation; none if there is just one. */
+  /** @default true: Secrets Manager's own rotation is configured */
+  readonly nativeRotation?: boolean
+  /**
+   * Every region of the installation.
+   *
+   * @default there is just one, which asks nobody
+   */
   readonly regions?: readonly string[]
 }
 
 export interface VendorRotationProps {
+  /** Whose function it is. */
   readonly vendor: Vendor
   /** Connections of this vendor, of one network, and no other's. */
   readonly connections: readonly RotatedConnection[]
+  /** What it shares with the functions of other vendors. */
   readonly surroundings: Surroundings
-  /** The network to run in; outside any by default. */
+  /**
+   * The network to run in.
+   *
+   * @default the function runs outside any
+   */
   readonly network?: { readonly vpc: IVpc; readonly vpcSubnets?: SubnetSelection }
 }
 
@@ -163,12 +184,16 @@ export class VendorRotation extends Construct {
       })
     }
 
-    new NativeRotation(this, 'NativeRotation', {
-      function: this.function,
-      consumerSecrets: Object.fromEntries(
-        connections.map(({ connection, accessToken }) => [connection.id, accessToken.ref]),
-      ),
-    })
+    if (surroundings.nativeRotation === false) {
+      for (const { accessToken } of connections) {
+        Validations.of(accessToken).acknowledge({
+          id: 'AwsSolutions-SMG4',
+          reason: 'Rotated by token-rotator as its tokens demand; native rotation was switched off',
+        })
+      }
+    } else {
+      new NativeRotation(this, 'NativeRotation', { function: this.function, connections })
+    }
     new MinuteSchedule(this, 'Schedule', {
       function: this.function,
       description: `Ticks ${vendor.title} once a minute; the ledger knows what is due`,

@@ -123,18 +123,15 @@ function shown(input: unknown): string {
 
 // Typed by people who do not yet know that credentials are enrolled, whatever their vendor calls its own.
 const usualCredentials = [
-  'accessToken',
-  'apiKey',
-  'clientSecret',
-  'password',
-  'privateKey',
-  'refreshToken',
-  'secret',
-  'token',
+  ...['accessToken', 'apiToken', 'authToken', 'bearerToken', 'idToken', 'refreshToken', 'token'],
+  ...['sessionToken', 'jwt', 'authorization', 'cookie', 'sessionId', 'credential', 'credentials'],
+  ...['password', 'passwd', 'pass', 'pwd', 'passphrase', 'pfxPassword', 'keyPassword'],
+  ...['clientSecret', 'secret', 'sharedSecret', 'totpSecret', 'otpSecret', 'totp', 'otp'],
+  ...['privateKey', 'clientKey', 'secretKey', 'apiKey', 'accessKey', 'key', 'pfx'],
 ]
 
 function isCredential(key: string, own: readonly string[]): boolean {
-  const plain = (name: string) => name.replace(/[_-]/g, '').toLowerCase()
+  const plain = (name: string) => name.replace(/[\s_.-]/g, '').toLowerCase()
   return [...own, ...usualCredentials].some((name) => plain(name) === plain(key))
 }
 
@@ -157,6 +154,13 @@ function firstIssue(
     return new ConfigError(
       field,
       'is not an option of this vendor; check its spelling against the schema',
+    )
+  }
+  if (issue.type === 'strict_object' && issue.input === undefined) {
+    // The library expects the key by its name, which says nothing of the value.
+    return new ConfigError(
+      field,
+      'found nothing; allowed is a value, which this option has to have: connections.schema.json describes it',
     )
   }
   const found = issue.input === undefined ? 'nothing' : shown(issue.input)

@@ -86,7 +86,8 @@ export function stepsFor(cause: Cause, { connection, vendor }: Concerned): strin
       return [
         'see at the vendor whether the account behind this credential may still call its API, and whether the configured address is that of the right tenant or device',
         status,
-        `when that is mended, ${rotate}`,
+        `when that is mended, ${rotate}; if it cannot be for this credential, go on`,
+        ...enroll,
       ]
     case 'version-budget':
       return [

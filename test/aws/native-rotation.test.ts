@@ -271,6 +271,21 @@ test('a rotation that was cancelled before it began is cleared away by a tick th
   expect(await scene.isServed()).toBe(true)
 })
 
+test('a rotation that was cancelled before it began is cleared away while nothing is due, and can begin anew', async () => {
+  const scene = await running('mdr-demo')
+  scene.passage = async () => {
+    throw new Error('throttled')
+  }
+  await scene.rotateNow()
+  await scene.secrets.cancelRotateSecret({ SecretId: scene.consumer })
+  expect(await scene.tick()).toEqual({ outcomes: [] })
+  expect(Object.keys((await scene.labels()) ?? {})).toEqual(scene.before)
+  scene.passage = (_event, invoke) => invoke()
+  const next = await scene.rotateNow()
+  expect((await scene.labels())?.[next]).toEqual(['AWSCURRENT'])
+  expect(scene.harm()).toEqual(noHarm)
+})
+
 describe('a step out of order', () => {
   test.each(['setSecret', 'testSecret', 'finishSecret'])(
     '(%s before createSecret) is refused and changes nothing',

@@ -1,5 +1,5 @@
 import { Stack } from 'aws-cdk-lib'
-import { AccountPrincipal } from 'aws-cdk-lib/aws-iam'
+import { AccountPrincipal, AnyPrincipal, OrganizationPrincipal } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { describe, expect, test } from 'vitest'
 import type { TokenRotatorProps } from '../../lib/cdk/token-rotator-props.ts'
@@ -85,16 +85,16 @@ describe('a mistake in the connections is refused in one line:', () => {
     expect(synthesis).not.toThrow(/\n/)
   })
 
-  test.each(['password', 'refresh_token', 'clientSecret', 'access-token', 'privateKey'])(
-    'a credential, which is not repeated: %s',
-    (field) => {
-      const synthesis = () => rotatorStack({ connections: [{ ...ftd, [field]: 'canary-4711' }] })
-      expect(synthesis).toThrow(
-        `connections[0].${field}: is a credential; credentials are enrolled, never configured: remove it and run token-rotator enroll`,
-      )
-      expect(synthesis).not.toThrow(/canary/)
-    },
-  )
+  test.each([
+    ...['password', 'refresh_token', 'clientSecret', 'access-token', 'privateKey', 'pfxPassword'],
+    ...['api_token', 'API-KEY', 'bearerToken', 'Authorization', 'passphrase', 'totp secret'],
+  ])('a credential, which is not repeated: %s', (field) => {
+    const synthesis = () => rotatorStack({ connections: [{ ...ftd, [field]: 'canary-4711' }] })
+    expect(synthesis).toThrow(
+      `connections[0].${field}: is a credential; credentials are enrolled, never configured: remove it and run token-rotator enroll`,
+    )
+    expect(synthesis).not.toThrow(/canary/)
+  })
 
   test('a private key beside a certificate, which is not repeated', () => {
     const ca = '-----BEGIN CERTIFICATE-----\ncanary\n-----BEGIN PRIVATE KEY-----\ncanary-4711'
@@ -134,6 +134,21 @@ describe('a mistake in the props is refused in one line:', () => {
         consumers: { 'ftd-hq': [elsewhere] },
       },
       /^consumers\.ftd-hq: found a reader in account 444455556666; allowed with .* a key for each of replicaRegions/,
+    ],
+    [
+      'a reader of an organisation, of whose accounts most are others, of a secret without a key of its own',
+      { consumers: { 'ftd-hq': [new OrganizationPrincipal('o-1234567890')] } },
+      /^consumers\.ftd-hq: found a reader in accounts that are not named; allowed with encryptionKey/,
+    ],
+    [
+      'everybody for a reader, with a key or without',
+      { encryptionKey: key, consumers: { 'ftd-hq': [new AnyPrincipal()] } },
+      /^consumers\.ftd-hq: found everybody; allowed are roles, accounts and organisations: the policy of a secret may never open it/,
+    ],
+    [
+      'no connection at all',
+      { connections: [] },
+      /^connections: found none; allowed is one or more$/,
     ],
     [
       'a replica where the secrets are',

@@ -51,7 +51,10 @@ function forget(root: IConstruct): void {
 
 describe.each([
   ['with the least configured', {}],
-  ['in whichever account and region', { env: {}, vpc: network }],
+  [
+    'in whichever account and region, without native rotation',
+    { env: {}, vpc: network, nativeRotation: false },
+  ],
   [
     'with everything configured',
     {

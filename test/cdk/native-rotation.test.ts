@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { connections, type Resource, resourcesOf, rotatorStack } from './synthesis.ts'
+import { vpc } from './vpc.ts'
 
 const stack = rotatorStack()
 const secrets = resourcesOf(stack, 'AWS::SecretsManager::Secret')
@@ -44,6 +45,23 @@ describe('native rotation', () => {
       )
       expect(DependsOn).toEqual(expect.arrayContaining([permission, policy]))
     }
+  })
+
+  test('stays configured when a connection moves to another function: it is changed, not replaced', () => {
+    const type = 'AWS::SecretsManager::RotationSchedule'
+    const moved = resourcesOf(rotatorStack({ vpc: vpc() }), type)
+    expect(Object.keys(moved).sort()).toEqual(Object.keys(resourcesOf(stack, type)).sort())
+    for (const [id, { Properties }] of Object.entries(resourcesOf(stack, type))) {
+      const { RotationLambdaARN: function_, ...same } = Properties
+      expect(moved[id]?.Properties).toMatchObject(same)
+      expect(moved[id]?.Properties.RotationLambdaARN).not.toEqual(function_)
+    }
+  })
+
+  test('is left out if it is switched off, and with it what Secrets Manager may do', () => {
+    const without = rotatorStack({ nativeRotation: false })
+    expect(resourcesOf(without, 'AWS::SecretsManager::RotationSchedule')).toEqual({})
+    expect(resourcesOf(without, 'AWS::Lambda::Permission')).toEqual({})
   })
 
   test('may be set off by this account for its consumer secrets, and by nobody else', () => {

@@ -1,10 +1,12 @@
 import { NestedStack, Stack } from 'aws-cdk-lib'
-import { Match, Template } from 'aws-cdk-lib/assertions'
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions'
 import { EventBus } from 'aws-cdk-lib/aws-events'
+import { Key } from 'aws-cdk-lib/aws-kms'
 import { Code, Function as LambdaFunction, Runtime } from 'aws-cdk-lib/aws-lambda'
 import { Topic } from 'aws-cdk-lib/aws-sns'
 import { Queue } from 'aws-cdk-lib/aws-sqs'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { Quota } from '../../lib/aws/call-count.ts'
 import { createHandler } from '../../lib/aws/handler.ts'
 import { Observability, type ObservabilityProps } from '../../lib/cdk/observability.ts'
 import { decodeConnections } from '../../lib/core/decode-connections.ts'
@@ -234,6 +236,46 @@ describe('the one dashboard', () => {
     expect(JSON.stringify(writes)).toContain('"value":50')
   })
 
+  test('shows each kind of call that AWS counts against its quota', () => {
+    // As a function counts them; the ledger's are not limited by calls.
+    const counted: readonly Exclude<Quota, 'ledger'>[] = [
+      'secret-writes',
+      'secret-reads',
+      'parameters',
+      'events',
+    ]
+    const shares = titled('Calls to AWS, as percent')
+    const expressions = (shares?.metrics ?? []).filter(([first]) => typeof first === 'object')
+    expect(expressions).toEqual([
+      [
+        expect.objectContaining({
+          label: 'secret-writes, of 50 a second',
+          expression: 'SUM([q0w0, q0w1]) / 60 * 2',
+        }),
+      ],
+      [
+        expect.objectContaining({
+          label: 'secret-reads, of 10000 a second',
+          expression: 'SUM([q1w0, q1w1]) / 60 * 0.01',
+        }),
+      ],
+      [
+        expect.objectContaining({
+          label: 'parameters, of 40 a second',
+          expression: 'SUM([q2w0, q2w1]) / 60 * 2.5',
+        }),
+      ],
+      [
+        expect.objectContaining({
+          label: 'events, of 600 a second',
+          expression: expect.stringMatching(/^SUM\(\[q3w0, q3w1\]\) \/ 60 \* 0\.1666/),
+        }),
+      ],
+    ])
+    expect(JSON.stringify(shares)).toContain('"value":100')
+    for (const quota of counted) expect(JSON.stringify(shares)).toContain(`"quota","${quota}"`)
+  })
+
   test('of a large fleet has no widget with more lines or alarms than it takes', () => {
     const { widgets } = JSON.parse(pageOf(fleet.template)) as {
       widgets: { properties: { metrics?: unknown[]; alarms?: unknown[] } }[]
@@ -292,6 +334,42 @@ describe('a topic', () => {
     })
   })
 
+  test('under a key of a customer is one that alarms and the words may be published to', () => {
+    const encrypted = observed((stack) => {
+      const masterKey = new Key(stack, 'Key')
+      return { alarmTopic: new Topic(stack, 'Alarms', { masterKey }) }
+    })
+    const use = { Action: ['kms:Decrypt', 'kms:GenerateDataKey'], Effect: 'Allow' }
+    const [id = ''] = Object.keys(encrypted.findResources('AWS::KMS::Key'))
+    encrypted.hasResourceProperties('AWS::KMS::Key', {
+      KeyPolicy: {
+        Statement: Match.arrayWith([
+          { ...use, Principal: { Service: 'cloudwatch.amazonaws.com' }, Resource: '*' },
+        ]),
+      },
+    })
+    encrypted.hasResourceProperties('AWS::IAM::Policy', {
+      PolicyDocument: {
+        Statement: Match.arrayWith([{ ...use, Resource: { 'Fn::GetAtt': [id, 'Arn'] } }]),
+      },
+    })
+  })
+
+  test('under a key that is imported is one whose key policy has to be changed by hand, as synthesis says', () => {
+    // CDK prints the warning as well.
+    vi.spyOn(console, 'error').mockReturnValue()
+    const stack = observedStack((scope) => ({
+      alarmTopic: Topic.fromTopicAttributes(scope, 'Alarms', {
+        topicArn: 'arn:aws:sns:eu-west-1:111122223333:on-call',
+        keyArn: 'arn:aws:kms:eu-west-1:111122223333:key/00000000-0000-4000-8000-000000000001',
+      }),
+    }))
+    Annotations.fromStack(stack).hasWarning(
+      '*',
+      Match.stringLikeRegexp('imported key of the alarms. topic must let cloudwatch.amazonaws.com'),
+    )
+  })
+
   test('of its own for incidents takes the words, and the other one the alarms', () => {
     const both = observed((stack) => ({
       alarmTopic: new Topic(stack, 'Alarms'),
@@ -312,8 +390,15 @@ describe('a topic', () => {
     const arn = 'arn:aws:sns:eu-west-1:111122223333:on-call'
     const stack = rotatorStack({ alarmTopic: Topic.fromTopicArn(owner, 'OnCall', arn) })
     const template = Template.fromStack(stack)
-    // And that of the queue of dead ticks.
+    // And that of the queue of dead ticks, which is on the page as well.
     template.resourceCountIs('AWS::CloudWatch::Alarm', alarms.length + 1)
+    const [dead = ''] = Object.keys(
+      template.findResources('AWS::CloudWatch::Alarm', {
+        Properties: { Namespace: 'AWS/SQS' },
+      }),
+    )
+    const [page] = Object.values(template.findResources('AWS::CloudWatch::Dashboard'))
+    expect(JSON.stringify(page)).toContain(JSON.stringify({ 'Fn::GetAtt': [dead, 'Arn'] }))
     template.allResourcesProperties('AWS::CloudWatch::Alarm', { AlarmActions: [arn] })
     template.hasResourceProperties('AWS::Events::Rule', {
       Targets: [Match.objectLike({ Arn: arn })],

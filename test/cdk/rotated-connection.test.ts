@@ -176,6 +176,17 @@ describe('to read a connection', () => {
     expect(statements).toHaveLength(1)
   })
 
+  test('from an account that may be another needs a key, as synthesis says where it cannot know', () => {
+    // CDK prints the warning as well.
+    vi.spyOn(console, 'error').mockReturnValue()
+    const consumers = { 'ftd-hq': [new ArnPrincipal('arn:aws:iam::444455556666:role/Soc')] }
+    const anywhere = rotatorStack({ env: {}, consumers })
+    const warning = Match.stringLikeRegexp('found a reader of ftd-hq in account 444455556666; if')
+    Annotations.fromStack(anywhere).hasWarning('*', warning)
+    const here = rotatorStack({ consumers: { 'ftd-hq': [new AccountPrincipal(env.account)] } })
+    Annotations.fromStack(here).hasNoWarning('*', Match.anyValue())
+  })
+
   test('from another account takes the policy of the key, and says so where that is not ours to change', () => {
     // CDK prints the warning as well.
     vi.spyOn(console, 'error').mockReturnValue()

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Stack, Stage } from 'aws-cdk-lib'
 import { Annotations, Match, Template } from 'aws-cdk-lib/assertions'
 import { EventBus } from 'aws-cdk-lib/aws-events'
+import { AccountPrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Topic } from 'aws-cdk-lib/aws-sns'
@@ -282,6 +283,34 @@ test('an unknown connection is not granted, and the known ones are named', () =>
   expect(() => stack.rotator.connection('ftd-hg')).toThrow(
     "connection: found 'ftd-hg'; allowed are mdr-prod, ftd-hq, mdr-test",
   )
+})
+
+test('consumers are named to the function, which tells of incidents, unless the list names readers', () => {
+  const owner = new Stack(undefined, 'Owner', { env })
+  const soc = 'arn:aws:iam::111122223333:role/Soc'
+  const consumers = [
+    Role.fromRoleArn(owner, 'Soc', soc),
+    new Role(owner, 'Workload', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') }),
+    new AccountPrincipal('111122223333'),
+    new ServicePrincipal('appflow.amazonaws.com'),
+  ]
+  const readersOf = (readers?: string[]) => {
+    const told = rotatorStack({
+      connections: connections
+        .slice(1, 2)
+        .map((each) => (readers === undefined ? each : { ...each, readers })),
+      consumers: { 'ftd-hq': consumers },
+    })
+    const [lambda] = Object.values(resourcesOf(told, 'AWS::Lambda::Function'))
+    const outdir = Stage.of(told)?.outdir ?? ''
+    const folder = assetFolder(outdir, lambda?.Properties.Code.S3Key.replace('.zip', ''))
+    const deployed = readFileSync(join(outdir, folder, 'connections.json'), 'utf8')
+    return decodeConnections(JSON.parse(deployed), vendors).map((each) => each.readers)
+  }
+  expect(readersOf()).toEqual([
+    [soc, 'Owner/Workload', 'account 111122223333', 'appflow.amazonaws.com'],
+  ])
+  expect(readersOf(['siem-forwarder'])).toEqual([['siem-forwarder']])
 })
 
 test('a bus that is given is the one that is told', () => {

@@ -114,7 +114,11 @@ describe('a list of connections', () => {
       `connections[0].vendor: found nothing usable; allowed are ${Object.keys(vendors).join(', ')}`,
     ],
     ['an entry that is none', [ftd, 'x'], 'connections[1].vendor: found nothing usable; '],
-    ['a missing option', [{ id: 'a', vendor: 'cisco-ftd' }], 'connections[0].url: found nothing; '],
+    [
+      'a missing option',
+      [{ id: 'a', vendor: 'cisco-ftd' }],
+      'connections[0].url: found nothing; allowed is a value, which this option has to have',
+    ],
     [
       'an option that is none',
       [{ ...ftd, apiVersoin: 'v6' }],

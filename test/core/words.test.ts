@@ -81,6 +81,7 @@ test.each<Cause>([
   'token-at-risk',
   'enrollment-required',
   'configuration',
+  'verify-failed',
   'refresh-token-expiring',
   'certificate-expiring',
 ])('whoever may have to enroll (%s) reads the vendor’s own console steps', (cause) => {

@@ -223,6 +223,7 @@ export class Judge {
     this.edit = undefined
     this.pages.forget()
     this.deadSince = undefined
+    this.wholeRunAt = 0
   }
 
   ledgerItemDeleted() {

@@ -201,8 +201,8 @@ export async function simulateRegions(
   for (const region of both) {
     const told = new Map<string, string>()
     region.cloud.listener = (event) => {
+      if (event.type === 'Token Recovered') told.clear()
       if (region !== condition.home) {
-        if (event.type === 'Token Recovered') told.clear()
         const known = told.get(event.detail.cause ?? '')
         if (known !== undefined && known !== event.idempotencyKey) {
           breach('duplicatePages', `told again in ${region.name}: ${event.detail.cause}`)

@@ -19,7 +19,11 @@ export const Rules = v.object({
 /** Shortest time between two rotations that AWS makes by itself. */
 const leastHours = 4
 
-/** @throws {AwsError} InvalidParameterException: two schedules at once, or one that is too fast */
+/**
+ * @throws {AwsError} InvalidParameterException: two schedules at once, one that is too fast, or one that
+ *   does not begin on the hour of every year
+ * @see https://docs.aws.amazon.com/secretsmanager/latest/userguide/rotate-secrets_schedule.html
+ */
 export function refuseBadRules(rules: RotationRules | undefined): void {
   if (rules === undefined) return
   const { AutomaticallyAfterDays: days, ScheduleExpression: expression } = rules
@@ -29,7 +33,14 @@ export function refuseBadRules(rules: RotationRules | undefined): void {
       'You can only specify one of AutomaticallyAfterDays and ScheduleExpression in RotationRules.',
     )
   }
-  const hours = hoursBetween(rules)
+  const cron = /^cron\((.*)\)$/.exec(expression ?? '')?.[1]?.split(' ')
+  if (cron !== undefined && (cron.length !== 6 || cron[0] !== '0' || cron[5] !== '*')) {
+    throw new AwsError(
+      'InvalidParameterException',
+      'A cron expression must have six fields, with 0 for the minutes and * for the year.',
+    )
+  }
+  const hours = hoursBetween(rules) ?? (cron && leastGap(cron[1] ?? ''))
   if (hours !== undefined && hours < leastHours) {
     throw new AwsError(
       'InvalidParameterException',
@@ -58,4 +69,20 @@ function hoursBetween(rules: RotationRules | undefined): number | undefined {
   if (rules?.AutomaticallyAfterDays !== undefined) return rules.AutomaticallyAfterDays * 24
   const [, count, unit] = /^rate\((\d+) (hour|day)/.exec(rules?.ScheduleExpression ?? '') ?? []
   return count === undefined ? undefined : Number(count) * (unit === 'day' ? 24 : 1)
+}
+
+/** The fewest hours between two of those that the field of a cron expression names, over midnight as well. */
+function leastGap(field: string): number {
+  const named = field.split(',').flatMap((part) => {
+    const [range = '', step = ''] = part.split('/')
+    const [from = 0, to = step === '' ? from : 23] =
+      range === '*' ? [0, 23] : range.split('-').map(Number)
+    const every = Number(step) || 1
+    return Array.from({ length: 24 }, (_, hour) => hour).filter(
+      (hour) => hour >= from && hour <= to && (hour - from) % every === 0,
+    )
+  })
+  const hours = [...new Set(named)].sort((one, other) => one - other)
+  const [first = 0] = hours
+  return Math.min(...hours.map((hour, index) => (hours[index + 1] ?? first + 24) - hour))
 }

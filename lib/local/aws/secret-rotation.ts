@@ -5,6 +5,7 @@ import type { Operation, SecretsContext } from './operation.ts'
 import { Rules, refuseBadRules } from './rotation-rules.ts'
 import type { RotationRunner } from './rotation-runner.ts'
 import { SecretId, VersionId } from './secret-input.ts'
+import { writable } from './secret-replication.ts'
 import { current, holderOf, pending, withPending } from './secret-versions.ts'
 import type { Secret } from './state.ts'
 
@@ -28,7 +29,7 @@ export function secretRotation(
   { store, limits, surroundings }: SecretsContext,
   runner: RotationRunner,
 ): Record<string, Operation> {
-  const { now } = surroundings
+  const { now, region } = surroundings
 
   return {
     RotateSecret(request) {
@@ -40,7 +41,7 @@ export function secretRotation(
           'You must provide a ClientRequestToken value. We recommend a UUID-type value.',
         )
       }
-      const secret = store.findLiving(input.SecretId)
+      const secret = writable(store.findLiving(input.SecretId), region)
       refuseBadRules(input.RotationRules)
       const lambdaArn = input.RotationLambdaARN || secret.rotation?.lambdaArn
       if (lambdaArn === undefined) throw noFunction()
@@ -65,7 +66,8 @@ export function secretRotation(
     },
 
     CancelRotateSecret(request) {
-      const secret = store.findLiving(decode(CancelRotateSecret, request).SecretId)
+      const { SecretId: secretId } = decode(CancelRotateSecret, request)
+      const secret = writable(store.findLiving(secretId), region)
       if (secret.rotation === undefined) throw noFunction()
       // Labels stay where a rotation under way has left them.
       store.write({ ...secret, rotation: { ...secret.rotation, enabled: false } })

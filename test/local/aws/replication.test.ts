@@ -64,6 +64,8 @@ test('a replica is read-only until its replication is stopped; then it goes its 
     second.updateSecretVersionStage({ SecretId, VersionStage: 'mine', MoveToVersionId: id(1) }),
   ).rejects.toMatchObject(refused)
   await expect(second.deleteSecret({ SecretId })).rejects.toMatchObject(refused)
+  await expect(second.rotateSecret({ SecretId })).rejects.toMatchObject(refused)
+  await expect(second.cancelRotateSecret({ SecretId })).rejects.toMatchObject(refused)
   await second.stopReplicationToReplica({ SecretId })
   await put(second, 2)
   await put(first, 3)

@@ -184,6 +184,23 @@ describe('RotateSecret', () => {
       { RotationRules: { ScheduleExpression: 'rate(3 hours)' } },
       'InvalidParameterException',
     ],
+    ...[
+      'cron(0 * * * ? *)',
+      'cron(0 8/2 * * ? *)',
+      'cron(0 1,20,23 * * ? *)',
+      'cron(0 8-9 * * ? *)',
+    ].map((ScheduleExpression): [string, object, string] => [
+      `less than four hours (${ScheduleExpression})`,
+      { RotationRules: { ScheduleExpression } },
+      'InvalidParameterException',
+    ]),
+    ...['cron(30 8 * * ? *)', 'cron(0 8 * * ? 2027)', 'cron(0 8 * * ?)'].map(
+      (ScheduleExpression): [string, object, string] => [
+        `a time that is no full hour of every year (${ScheduleExpression})`,
+        { RotationRules: { ScheduleExpression } },
+        'InvalidParameterException',
+      ],
+    ),
     [
       'two schedules',
       { RotationRules: { ScheduleExpression: 'rate(3 days)', AutomaticallyAfterDays: 3 } },
@@ -195,6 +212,17 @@ describe('RotateSecret', () => {
     const { rotate, described } = await world()
     await expect(rotate(2, more)).rejects.toMatchObject({ name })
     expect(await described()).not.toHaveProperty('RotationEnabled')
+  })
+
+  test.each([
+    'cron(0 4/12 * * ? *)',
+    'cron(0 16 1,15 * ? *)',
+    'cron(0 0,8,16 ? * SUN *)',
+    'rate(4 hours)',
+  ])('takes %s', async (ScheduleExpression) => {
+    const { rotate, described } = await world()
+    await rotate(2, { RotationRules: { ScheduleExpression } })
+    expect(await described()).toMatchObject({ RotationRules: { ScheduleExpression } })
   })
 
   test('refuses a secret that awaits deletion, and one that is not there', async () => {
