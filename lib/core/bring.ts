@@ -133,6 +133,8 @@ export function doubted(
   // On record already, and with more than is known here.
   if (own.intent?.token === token) return moved(own, newest, to)
   const { heard } = own
+  // Used up on record, and not what was announced last: nothing of it is left to doubt.
+  if (own.spent.includes(token) && heard?.token !== token) return own
   const kind = heard?.token === token ? heard.kind : 'first'
   const wait = ports.timings.leaseGraceSeconds - answerSeconds(ports.timings)
   const at = later(ledger.deadline, wait)

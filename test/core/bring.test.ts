@@ -199,6 +199,17 @@ describe('the record that goes with a pair', () => {
     expect(doubted(own, bare, 'to', context)).toBe(own)
   })
 
+  test('is not in doubt but used up if it is on record as sent, and not as the last', async () => {
+    const { context } = await opened()
+    const used = { ...own, spent: [mark('held')] }
+    expect(doubted(used, held, 'to', context)).toBe(used)
+    const heard = {
+      ...{ epoch: 0, region: home, fence: 3, token: mark('held') },
+      ...{ kind: 'first' as const, until: start },
+    }
+    expect(doubted({ ...used, heard }, held, 'to', context).intent?.token).toBe(mark('held'))
+  })
+
   test('is in doubt no more once the other region, as the last that may have sent it, knows of nothing', async () => {
     const { context } = await opened()
     const doubt = doubted(own, held, 'to', context)
