@@ -1,5 +1,15 @@
 import { standBy, standDown, standingOf, write } from './announce.ts'
-import { bring, doubted, fromPeer, isSent, isUnsent, isWritten, moved, newestOf } from './bring.ts'
+import {
+  bring,
+  doubted,
+  fromPeer,
+  isSent,
+  isUnsent,
+  isWritten,
+  moved,
+  newestOf,
+  unannounced,
+} from './bring.ts'
 import { type Enrollment, enrollmentSecretId } from './documents.ts'
 import { StoreError } from './errors.ts'
 import { isLeased, type LedgerItem, newItem, spentAlso, wasSent } from './ledger.ts'
@@ -82,6 +92,7 @@ async function succeed(
   const before = formerly(context, regions)
   const from = before.region
   const theirs = met.find(({ region }) => region === from)
+  if (theirs !== undefined) ledger.stage((item) => unannounced(item, theirs))
   const isLate = taking.without.includes(from)
   const chosen = await choose(found, theirs, isLate, context)
   if (chosen === 'not yet') return { ending: soon(from, context) }

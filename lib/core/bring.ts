@@ -63,6 +63,20 @@ export function isUnsent({ tokens, fence, standing }: Enrollment, context: Conte
   )
 }
 
+/**
+ * What another region announced here and, as its own ledger shows, did not send: leave was given, and the
+ * answer did not arrive. Its ledger has it otherwise, as it writes that down before it sends.
+ */
+export function unannounced(
+  own: LedgerItem,
+  { region, item }: { readonly region: string; readonly item: LedgerItem },
+): LedgerItem {
+  const { heard, ...rest } = own
+  const isTheirs = heard?.region === region && item.fence >= heard.fence
+  if (!isTheirs || item.spent.includes(heard.token)) return own
+  return { ...rest, spent: own.spent.filter((known) => known !== heard.token) }
+}
+
 /** The record that goes with a pair of another region: what was sent there, and what is in doubt. */
 export function fromPeer(
   own: LedgerItem,

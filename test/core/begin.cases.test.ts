@@ -117,6 +117,25 @@ describe('after a take-over', () => {
     expect(item.intent).toMatchObject({ kind: 'first', token: mark('theirs-1') })
   })
 
+  test('what it announced and, by its own ledger, did not send is not used up', async () => {
+    const said = { epoch: 0, region: home, token: mark('theirs-1'), kind: 'first' as const }
+    const heard = { ...said, fence: 3, until: at(300) }
+    const item = { ...spent('own-1', 'theirs-1'), heard }
+    const { token, item: after } = await begun({ own, theirs, item, other: { fence: 3 } })
+    expect(token).toBe('theirs-1')
+    expect(after).toMatchObject({ spent: [mark('own-1')] })
+    expect(after).not.toHaveProperty('heard')
+    for (const known of [
+      { item, other: { fence: 3, ...spent('theirs-1') } },
+      { item, other: { fence: 2 } },
+      { item: { ...item, heard: { ...heard, region: third } }, other: { fence: 3 } },
+    ]) {
+      const { item: kept, ending } = await begun({ own, theirs, ...known })
+      expect(ending?.message).toContain('not to be seen yet')
+      expect(kept.spent).toContain(mark('theirs-1'))
+    }
+  })
+
   test('and if a token enrolled here since is used up, the pair there is', async () => {
     const enrolled = { ...own, credentialId: 'enrolled-since' }
     expect((await begun({ own: enrolled, theirs, item: spent('own-1') })).token).toBe('theirs-1')

@@ -217,6 +217,14 @@ export class Judge {
     this.edit = undefined
   }
 
+  /** Consumers are about to read in another region; what the one so far has told, it has told. */
+  moves() {
+    this.noEditLost()
+    this.edit = undefined
+    this.pages.forget()
+    this.deadSince = undefined
+  }
+
   ledgerItemDeleted() {
     // Whatever a person then puts into the secret counts as new: it is sent, and repeated once.
     this.deletedItems += 2

@@ -1,7 +1,6 @@
 import type { Connection } from '../../lib/core/connection.ts'
 import { consumerSecretId, enrollmentSecretId } from '../../lib/core/documents.ts'
 import { StoreError } from '../../lib/core/errors.ts'
-import type { RotatorEvent } from '../../lib/core/events.ts'
 import type { Peer } from '../../lib/core/ports.ts'
 import type { Outcome } from '../../lib/core/release.ts'
 import { defaultTimings } from '../../lib/core/renewal.ts'
@@ -167,9 +166,7 @@ export async function simulateRegions(
       }
     },
     moved() {
-      judge.editedByHand('')
-      // What the other region has told, it has told.
-      judge.hears({ type: 'Token Recovered', detail: {} } as RotatorEvent)
+      judge.moves()
       lastTroubleAt = timeline.now()
     },
   })
