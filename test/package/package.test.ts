@@ -175,6 +175,14 @@ describe('its command', { timeout: patience }, () => {
     expect(await ended).toEqual([0, null])
   })
 
+  test('reads the list of an app that keeps it in connections.json', () => {
+    const connections = [{ id: 'mdr-prod', vendor: 'kaspersky-mdr', clientId: 'tenant' }]
+    writeFileSync(join(app, 'connections.json'), JSON.stringify(connections))
+    const { stderr, status } = run(command(), 'rotate', 'mdr-test')
+    expect(stderr).toContain("connection 'mdr-test' is not configured; allowed are mdr-prod")
+    expect(status).toBe(2)
+  })
+
   test('says in one line which package a kept state takes', () => {
     const { stdout, stderr, status } = run(command(), 'local-aws', '--port', '0', '--data', 'kept')
     expect(stdout).toBe('')
