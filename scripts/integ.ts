@@ -67,8 +67,12 @@ async function run(): Promise<number> {
   try {
     const { Url: vendorUrl = '', Table: vendorTable = '' } = deploy(stackNames.vendor, context)
     context.push('-c', `vendorUrl=${vendorUrl}`)
-    const { Function: functionName = '' } = deploy(stackNames.rotator, context)
-    const account = openAccount({ vendorUrl, vendorTable, functionName, clientSecret }, folder)
+    const { Function: functionName = '', EnrollRole: enrollRole = '' } = deploy(
+      stackNames.rotator,
+      context,
+    )
+    const deployed = { vendorUrl, vendorTable, functionName, enrollRole, clientSecret }
+    const account = openAccount(deployed, folder)
     for (const { title, check } of claims) {
       try {
         await check(account)

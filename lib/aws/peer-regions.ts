@@ -9,12 +9,20 @@ import { secretsManagerStore } from './secrets-manager.ts'
 import { clientSettings } from './store-error.ts'
 
 /** The other regions as the engine sees them. Their ledger tables have the same name; their clocks set nothing here. */
-export function peerRegions({ own, first, peers }: RegionNames, ledgerTableName: string): Regions {
-  return { own, first, peers: peers.map((peer) => peerRegion(peer, ledgerTableName)) }
+export function peerRegions(
+  { own, first, peers }: RegionNames,
+  ledgerTableName: string,
+  client = clientSettings,
+): Regions {
+  return { own, first, peers: peers.map((peer) => peerRegion(peer, ledgerTableName, client)) }
 }
 
-function peerRegion({ region, endpoint }: PeerName, ledgerTableName: string): Peer {
-  const settings = { ...clientSettings, region, ...(endpoint === undefined ? {} : { endpoint }) }
+function peerRegion(
+  { region, endpoint }: PeerName,
+  ledgerTableName: string,
+  client: typeof clientSettings,
+): Peer {
+  const settings = { ...client, region, ...(endpoint === undefined ? {} : { endpoint }) }
   return {
     region,
     ledger: ledgerTable(new DynamoDBClient(settings), ledgerTableName),

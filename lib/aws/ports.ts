@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
 import { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SSMClient } from '@aws-sdk/client-ssm'
@@ -24,17 +24,29 @@ export interface AwsPorts extends Ports {
   readonly calls: CallCount
 }
 
-/** The engine's ports on AWS. Region, credentials and endpoints come from the standard `AWS_*` variables. */
+/** What AWS calls are signed with. */
+export type Credentials = NonNullable<DynamoDBClientConfig['credentials']>
+
+/**
+ * The engine's ports on AWS. Region, credentials and endpoints come from the standard `AWS_*` variables.
+ *
+ * @param settings with `credentials` to work by others
+ */
 export function awsPorts(
-  settings: Pick<Settings, 'ledgerTable' | 'eventBus' | 'parameterKey' | 'regions'>,
+  settings: Pick<Settings, 'ledgerTable' | 'eventBus' | 'parameterKey' | 'regions'> & {
+    readonly credentials?: Credentials
+  },
   timings: Timings = defaultTimings,
-  secretsManager: SecretsManagerClient = new SecretsManagerClient(clientSettings),
+  given?: SecretsManagerClient,
 ): AwsPorts {
+  const { credentials } = settings
+  const client = credentials === undefined ? clientSettings : { ...clientSettings, credentials }
+  const secretsManager = given ?? new SecretsManagerClient(client)
   const clock = setClock({ now: () => new Date(), sleep: (seconds) => sleep(seconds * 1000) })
-  const dynamo = new DynamoDBClient(clientSettings)
+  const dynamo = new DynamoDBClient(client)
   setByAnswers(clock, dynamo)
-  const parameters = new SSMClient(clientSettings)
-  const events = new EventBridgeClient(clientSettings)
+  const parameters = new SSMClient(client)
+  const events = new EventBridgeClient(client)
   const calls = callCount()
   for (const client of [dynamo, secretsManager, parameters, events]) calls.watch(client)
   return {
@@ -48,7 +60,7 @@ export function awsPorts(
     timings,
     ...(settings.regions === undefined
       ? {}
-      : { regions: peerRegions(settings.regions, settings.ledgerTable) }),
+      : { regions: peerRegions(settings.regions, settings.ledgerTable, client) }),
     connect: (connection, vendor, { credential }) =>
       vendor.connect(
         connection,

@@ -37,8 +37,9 @@ export function secretsManagerStore(
             }),
             limit,
           )
-          if (found.SecretString === undefined || found.VersionId === undefined) return undefined
-          return { versionId: found.VersionId, text: found.SecretString }
+          const { SecretString: text, VersionId, CreatedDate: createdAt } = found
+          if (text === undefined || VersionId === undefined) return undefined
+          return { versionId: VersionId, text, ...(createdAt === undefined ? {} : { createdAt }) }
         } catch (error) {
           // No such version, or a secret that has no value yet.
           if (nameOf(error) === 'ResourceNotFoundException') return undefined

@@ -49,12 +49,20 @@ export async function storeCall<T>(call: string, run: (limit: Limit) => Promise<
  */
 class AwsCallError extends Error {
   override readonly name = 'AwsCallError'
+  readonly isAccessDenied: boolean
 
   constructor(error: unknown) {
     const { $metadata } = Object(error) as { $metadata?: { requestId?: string } }
     const request = $metadata?.requestId === undefined ? '' : `, request ${$metadata.requestId}`
     super(`${nameOf(error)}${request}`)
+    this.isAccessDenied = /^AccessDenied(Exception)?$/.test(nameOf(error))
   }
+}
+
+/** Whether a store call failed because a policy does not let the caller make it. */
+export function isAccessDenied(error: unknown): error is StoreError {
+  if (!(error instanceof StoreError)) return false
+  return error.cause instanceof AwsCallError && error.cause.isAccessDenied
 }
 
 /** The error's name as AWS gives it; of a connection that failed, the system's, e.g. `ECONNREFUSED`. */

@@ -3,7 +3,7 @@ import type { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { Construct } from 'constructs'
 import { enrollmentSecretId } from '../core/documents.ts'
 import { escrowName } from '../core/read-held.ts'
-import { allow, allowItems, parameterArn, secretArn } from './permissions.ts'
+import { allow, allowItems, inStatements, parameterArn, secretArn } from './permissions.ts'
 
 /** Where else the same connections are deployed. */
 export interface PeerPermissionsProps {
@@ -17,9 +17,21 @@ export interface PeerPermissionsProps {
   readonly peers: readonly string[]
 }
 
-/** Name of a function's role, such that the stack of another region knows it. */
-export function roleName(rotation: string, region: string): string {
-  return `token-rotator-${rotation}-${region}`
+/** Name of a role, such that the stack of another region knows it: of a function, or of those who enroll. */
+export function roleName(whose: string, region: string): string {
+  return `token-rotator-${whose}-${region}`
+}
+
+/** ARNs of the same role in other regions. */
+export function peerRoleArns(scope: Construct, whose: string, peers: readonly string[]): string[] {
+  return peers.map((peer) =>
+    Stack.of(scope).formatArn({
+      service: 'iam',
+      region: '',
+      resource: 'role',
+      resourceName: roleName(whose, peer),
+    }),
+  )
 }
 
 /** The variable by which functions know of each other: the same list in every region, the one at work first. */
@@ -40,15 +52,19 @@ export function peerPermissions(scope: Construct, props: PeerPermissionsProps): 
       resource: 'table',
       resourceName: ledgerTable,
     })
-    // Six characters at the end are Secrets Manager's own; another stack's are not known here.
-    const secrets = connections.map((id) =>
-      secretArn(scope, region, `${enrollmentSecretId(id)}-??????`),
-    )
-    const escrows = connections.map((id) => parameterArn(scope, escrowName(id), region))
     return [
       allowItems(['dynamodb:GetItem', 'dynamodb:PutItem'], ledger, vendor),
-      allow(['secretsmanager:GetSecretValue'], ...secrets),
-      allow(['ssm:GetParameter'], ...escrows),
+      ...inStatements(connections).flatMap((ids) => [
+        // Six characters at the end are Secrets Manager's own; another stack's are not known here.
+        allow(
+          ['secretsmanager:GetSecretValue'],
+          ...ids.map((id) => secretArn(scope, region, `${enrollmentSecretId(id)}-??????`)),
+        ),
+        allow(
+          ['ssm:GetParameter'],
+          ...ids.map((id) => parameterArn(scope, escrowName(id), region)),
+        ),
+      ]),
     ]
   })
 }

@@ -21,6 +21,21 @@ export function allowItems(actions: string[], resource: string, vendor: string):
   })
 }
 
+// So that a statement fits a policy, and few policies hold them all: a role takes ten.
+const connectionsPerStatement = 20
+
+/**
+ * Connections in as many as one statement names. In its conditions they stand by name: CDK does not
+ * count what a reference will be there, and would overfill a policy.
+ */
+export function inStatements<T>(connections: readonly T[]): T[][] {
+  const chunks: T[][] = []
+  for (let first = 0; first < connections.length; first += connectionsPerStatement) {
+    chunks.push(connections.slice(first, first + connectionsPerStatement))
+  }
+  return chunks
+}
+
 /** What Secrets Manager does with a key to write a value. */
 export const keyActions = ['kms:Decrypt', 'kms:GenerateDataKey']
 

@@ -15,15 +15,9 @@ import { consumerSecretId, enrollmentSecretId } from '../core/documents.ts'
 import { ConfigError } from '../core/errors.ts'
 import { mirrorName } from '../core/publish.ts'
 import { escrowName } from '../core/read-held.ts'
+import { allowEnrolling } from './enrolling.ts'
 import type { Ledger } from './ledger.ts'
-import {
-  allow,
-  allowItems,
-  allowSecretKey,
-  keyActions,
-  parameterArn,
-  secretArn,
-} from './permissions.ts'
+import { allow, parameterArn, secretArn } from './permissions.ts'
 import { allowDecrypt, copiesOf, foreignAccount } from './reader.ts'
 import { SecretPolicy } from './secret-policy.ts'
 
@@ -33,6 +27,8 @@ export interface RotatedConnectionProps {
   readonly encryptionKey?: IKey
   readonly replicaRegions?: readonly ReplicaRegion[]
   readonly breakGlassRole?: IRole
+  /** Every region of the installation; none if there is just one. */
+  readonly regions?: readonly string[]
 }
 
 const reading = ['secretsmanager:DescribeSecret', 'secretsmanager:GetSecretValue']
@@ -46,8 +42,9 @@ const writing = [
  * One connection: its two secrets, empty, and who may do what with them. Only `enroll` and the rotator
  * give them values.
  *
- *     enrollment secret    read by the rotator's function and the break-glass role alone
- *     consumer secret      written by the same two alone; read by whom it is granted to
+ *     enrollment secret    read by the rotator's function and the break-glass role alone; written by
+ *                          those two and by roles that enroll
+ *     consumer secret      written by the first two alone; read by whom it is granted to
  *
  * The secrets are plain CloudFormation resources because `Secret` would make up a random value, and any
  * value in a template is written again over the live one when the template changes. Both outlive the
@@ -63,7 +60,6 @@ export class RotatedConnection extends Resource {
   readonly #props: RotatedConnectionProps
   readonly #enrollmentPolicy: SecretPolicy
   readonly #accessTokenPolicy: SecretPolicy
-  #rotator: IRole | undefined
 
   constructor(scope: Construct, props: RotatedConnectionProps) {
     const { connection, encryptionKey, replicaRegions = [], breakGlassRole } = props
@@ -103,13 +99,17 @@ export class RotatedConnection extends Resource {
       reason:
         'Rotated by token-rotator as its tokens demand; each version has one possible successor, and a version of native rotation would be a second',
     })
-    this.#enrollmentPolicy = new SecretPolicy(this, 'EnrollmentPolicy', this.enrollment)
-    this.#accessTokenPolicy = new SecretPolicy(this, 'AccessTokenPolicy', this.accessToken)
-    if (breakGlassRole !== undefined) {
-      this.#enrollmentPolicy.reserveReading(breakGlassRole)
-      this.#enrollmentPolicy.reserveWriting(breakGlassRole)
-      this.#accessTokenPolicy.reserveWriting(breakGlassRole)
-    }
+    const spared = breakGlassRole === undefined ? {} : { breakGlassRole }
+    this.#enrollmentPolicy = new SecretPolicy(this, 'EnrollmentPolicy', {
+      secret: this.enrollment,
+      isReadingDenied: true,
+      ...spared,
+    })
+    this.#accessTokenPolicy = new SecretPolicy(this, 'AccessTokenPolicy', {
+      secret: this.accessToken,
+      isReadingDenied: false,
+      ...spared,
+    })
     this.secret = Secret.fromSecretAttributes(this, 'Readable', {
       secretCompleteArn: this.accessToken.ref,
       ...(encryptionKey === undefined ? {} : { encryptionKey }),
@@ -146,25 +146,19 @@ export class RotatedConnection extends Resource {
   }
 
   /**
-   * Lets a role run `enroll`, `rotate` and `status` for this connection, and nothing else: it writes the
-   * enrollment secret without ever reading it. From the first such grant on, or with a break-glass
-   * role, nobody else may write it; before, whoever their own policies allow to.
+   * Lets a role of one's own run `enroll`, `rotate`, `take-over` and `status` for this connection, and
+   * nothing else: it writes the enrollment secret without ever reading it. Beside such roles and the
+   * break-glass role, the rotator's `enrollRole` alone may, which has the same for every connection. In
+   * an installation of several regions, grant it to the same role in each.
    */
   grantEnroll(role: IRole): void {
-    const { connection, ledger, encryptionKey } = this.#props
-    const enrollment = this.enrollment.ref
-    for (const statement of [
-      allow(['secretsmanager:PutSecretValue'], enrollment),
-      allow(['ssm:DeleteParameter'], parameterArn(this, escrowName(connection.id))),
-      allowItems(['dynamodb:GetItem', 'dynamodb:PutItem'], ledger.tableArn, connection.vendor),
-      ...(encryptionKey === undefined
-        ? []
-        : [allowSecretKey(keyActions, encryptionKey, [enrollment], this.env.region)]),
-    ]) {
-      role.addToPrincipalPolicy(statement)
-    }
-    this.#enrollmentPolicy.reserveWriting(role)
-    if (this.#rotator !== undefined) this.#enrollmentPolicy.reserveWriting(this.#rotator)
+    allowEnrolling(role, [this], this.#props)
+    this.letEnroll(role)
+  }
+
+  /** Takes a role out of the denial to write the enrollment secret. It is granted nothing by that. */
+  letEnroll(role: Pick<IRole, 'roleArn'>): void {
+    this.#enrollmentPolicy.letWrite(role)
   }
 
   /**
@@ -177,39 +171,43 @@ export class RotatedConnection extends Resource {
     const { id } = this.connection
     const escrow = parameterArn(this, escrowName(id))
     const mirror = parameterArn(this, mirrorName(id))
-    // The whole ARN with its random end: a pattern would also match a secret of a longer name. But a
-    // replica that takes a secret's place brings the end of its original along.
-    const arnOf = (secret: CfnSecret, name: string) =>
-      peers.length === 0 ? secret.ref : secretArn(this, this.env.region, `${name}-??????`)
     for (const statement of [
-      allow(
-        ['secretsmanager:GetSecretValue', ...writing],
-        arnOf(this.enrollment, enrollmentSecretId(id)),
-      ),
+      allow(['secretsmanager:GetSecretValue', ...writing], this.enrollmentArn),
       // Read by the step of a native rotation that tests a token: not every token is held elsewhere.
       allow(
         ['secretsmanager:GetSecretValue', ...writing],
-        arnOf(this.accessToken, consumerSecretId(id)),
+        this.#arnOf(this.accessToken, consumerSecretId(id)),
       ),
       allow(['ssm:GetParameter', 'ssm:PutParameter', 'ssm:DeleteParameter'], escrow),
       allow(['ssm:PutParameter'], mirror),
     ]) {
       role.addToPrincipalPolicy(statement)
     }
-    this.#rotator = role
-    this.#enrollmentPolicy.reserveReading(role)
-    this.#accessTokenPolicy.reserveWriting(role)
-    // Whoever takes over reads the newest pair, and a replica brings this policy along.
-    for (const peer of peers) {
-      this.#enrollmentPolicy.reserveReading({ roleArn: peer })
-      this.#accessTokenPolicy.reserveWriting({ roleArn: peer })
+    // Whoever takes over reads the newest pair and goes on from it, and a replica brings this policy along.
+    for (const roleArn of [role.roleArn, ...peers]) {
+      this.#enrollmentPolicy.letRead({ roleArn })
+      this.#enrollmentPolicy.letWrite({ roleArn })
+      this.#accessTokenPolicy.letWrite({ roleArn })
     }
-    if (this.#props.breakGlassRole !== undefined) this.#enrollmentPolicy.reserveWriting(role)
+  }
+
+  /** ARN of the enrollment secret, as policies of identities name it. */
+  get enrollmentArn(): string {
+    return this.#arnOf(this.enrollment, enrollmentSecretId(this.connection.id))
   }
 
   /** Adds to the policy of the consumer secret. */
   addToResourcePolicy(statement: PolicyStatement): AddToResourcePolicyResult {
     this.#accessTokenPolicy.document.addStatements(statement)
     return { statementAdded: true, policyDependable: this.#accessTokenPolicy }
+  }
+
+  /**
+   * A secret's whole ARN with its random end: a pattern would also match one of a longer name. But a
+   * replica that takes a secret's place brings the end of its original along.
+   */
+  #arnOf(secret: CfnSecret, name: string): string {
+    const { regions = [] } = this.#props
+    return regions.length < 2 ? secret.ref : secretArn(this, this.env.region, `${name}-??????`)
   }
 }

@@ -28,7 +28,8 @@ export class RotatorStack extends Stack {
 
   /** @throws {ConfigError} a mistake in the configuration */
   constructor(scope: Construct, id: string, props: TokenRotatorProps & Existing & StackProps) {
-    super(scope, id, props)
+    // CloudFormation takes a template of 1 MB; the indentation of a large fleet's is a fifth of it.
+    super(scope, id, { suppressTemplateIndentation: true, ...props })
     const { network, alarmTopicArn } = props
     this.rotator = new TokenRotator(this, 'TokenRotator', {
       ...(network === undefined ? {} : { vpc: imported(this, network) }),
@@ -41,9 +42,13 @@ export class RotatorStack extends Stack {
       description: 'Table with the state of every connection',
       value: this.rotator.ledger.tableName,
     })
+    new CfnOutput(this, 'EnrollRole', {
+      description: 'Whoever may sts:AssumeRole it: token-rotator enroll <id> --role <this>',
+      value: this.rotator.enrollRole.roleArn,
+    })
     for (const [index, { id }] of this.rotator.connections.entries()) {
       new CfnOutput(this, `Enroll${index}`, {
-        description: `Empty until you run: token-rotator enroll ${id}`,
+        description: `Empty until you run: token-rotator enroll ${id} --role <EnrollRole>`,
         value: enrollmentSecretId(id),
       })
     }

@@ -81,8 +81,9 @@ export interface TokenRotatorProps {
   readonly replicaRegions?: readonly ReplicaRegion[]
   /**
    * Regions in which the same connections are deployed, this one among them and the one that is at work
-   * at first before the others; the same list in every region (docs/regions.md). The functions' roles
-   * then have names, `token-rotator-<vendor>-<region>`, and may ask each other's ledgers for leave.
+   * at first before the others; the same list in every region (docs/regions.md). The roles of
+   * functions and of those who enroll then have names, `token-rotator-<vendor>-<region>` and
+   * `token-rotator-enroll-<region>`, and the functions may ask each other's ledgers for leave.
    *
    * @default one region, which asks nobody
    */
@@ -98,10 +99,10 @@ export interface TokenRotatorProps {
   /**
    * The role that may read and write every secret beside the rotator, for the day on which nothing else
    * helps. It is spared the denials of the secrets' policies; what it may do is for its own policies to
-   * say. With it, nobody else may `enroll`, except for roles with `grantEnroll` of a connection.
+   * say.
    *
-   * @default nobody but the rotator reads an enrollment secret; whoever their own policies allow to write
-   *   one may `enroll`, until `grantEnroll` names who may
+   * @default nobody but the rotator reads an enrollment secret, and nobody but it, `enrollRole` and roles
+   *   with `grantEnroll` of a connection write one
    */
   readonly breakGlassRole?: IRole
   /**

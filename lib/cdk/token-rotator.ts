@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { Annotations, RemovalPolicy, Stack, Token } from 'aws-cdk-lib'
 import { EventBus } from 'aws-cdk-lib/aws-events'
+import type { Role } from 'aws-cdk-lib/aws-iam'
 import { ScheduleGroup } from 'aws-cdk-lib/aws-scheduler'
 import { Construct, type IConstruct } from 'constructs'
 import { checkCadence } from '../core/cadence.ts'
@@ -10,6 +11,7 @@ import { ConfigError } from '../core/errors.ts'
 import type { Vendor } from '../core/vendor.ts'
 import { vendors } from '../vendors/index.ts'
 import { DeadLetters } from './dead-letters.ts'
+import { EnrollRole } from './enroll-role.ts'
 import { Ledger } from './ledger.ts'
 import { openToLogs } from './log-key.ts'
 import { Observability } from './observability.ts'
@@ -36,6 +38,11 @@ export class TokenRotator extends Construct {
   /** The functions, one for each vendor and network in use. */
   readonly rotations: readonly VendorRotation[]
   readonly deadLetters: DeadLetters
+  /**
+   * The role to run `enroll`, `rotate`, `take-over` and `status` by, for every connection: of whom the
+   * account lets assume it. Grant that by `enrollRole.grantAssumeRole(person)`, or by a policy of theirs.
+   */
+  readonly enrollRole: Role
   readonly #connections: ReadonlyMap<string, RotatedConnection>
 
   /** @throws {ConfigError} a mistake in the configuration, with the field, what was found and what is allowed */
@@ -71,6 +78,11 @@ export class TokenRotator extends Construct {
         }),
       ]),
     )
+    this.enrollRole = new EnrollRole(this, 'EnrollRole', {
+      ...props,
+      connections: [...this.#connections.values()],
+      ledger: this.ledger,
+    })
     this.deadLetters = new DeadLetters(this, 'DeadLetters', props)
     if (props.logEncryptionKey !== undefined) openToLogs(props.logEncryptionKey, Stack.of(this))
 

@@ -22,12 +22,13 @@ import { connectionsPath, functionCode } from './function-code.ts'
 import type { Ledger } from './ledger.ts'
 import { MinuteSchedule } from './minute-schedule.ts'
 import { NativeRotation } from './native-rotation.ts'
-import { peerPermissions, regionsVariable, roleName } from './peer-permissions.ts'
+import { peerPermissions, peerRoleArns, regionsVariable, roleName } from './peer-permissions.ts'
 import {
   allow,
   allowItems,
   allowParameterKey,
   allowSecretKey,
+  inStatements,
   keyActions,
   parameterArn,
   secretArn,
@@ -99,15 +100,9 @@ export class VendorRotation extends Construct {
       role.addToPolicy(allowItems(['dynamodb:Query'], queried, vendor.id))
     }
     role.addToPolicy(allow(['sqs:SendMessage'], deadLetters.queueArn))
-    const peerRoles = peers.map((peer) =>
-      Stack.of(this).formatArn({
-        service: 'iam',
-        region: '',
-        resource: 'role',
-        resourceName: roleName(id, peer),
-      }),
-    )
-    for (const connection of connections) connection.grantRotate(role, peerRoles)
+    for (const connection of connections) {
+      connection.grantRotate(role, peerRoleArns(this, id, peers))
+    }
     for (const statement of peerPermissions(this, {
       vendor: vendor.id,
       connections: this.connections.map((connection) => connection.id),
@@ -183,9 +178,6 @@ export class VendorRotation extends Construct {
   }
 }
 
-// So that a statement fits a policy, and few policies hold them all: a role takes ten.
-const connectionsPerStatement = 20
-
 /**
  * Lets a role use customers' keys for the secrets and parameters of its own connections. Without them no
  * statement names a key: whoever may use a secret or an encrypted parameter of the same account may use
@@ -197,11 +189,8 @@ function allowKeys(
   { encryptionKey, escrowKey }: Surroundings,
 ): void {
   const { region } = role.env
-  for (let first = 0; first < connections.length; first += connectionsPerStatement) {
-    // By name: CDK does not count what a reference will be, and would overfill a policy.
-    const names = connections
-      .slice(first, first + connectionsPerStatement)
-      .map(({ connection }) => `token-rotator/${connection.id}/*`)
+  for (const some of inStatements(connections)) {
+    const names = some.map(({ connection }) => `token-rotator/${connection.id}/*`)
     if (encryptionKey !== undefined) {
       const secrets = names.map((name) => secretArn(role, region, name))
       role.addToPolicy(allowSecretKey(keyActions, encryptionKey, secrets, region))

@@ -4,7 +4,7 @@ import { defineCommand } from 'citty'
 import * as v from 'valibot'
 import { enroll } from '../core/enroll.ts'
 import { UsageError } from './arguments.ts'
-import { connectionArguments, operate, reported } from './operator.ts'
+import { connectionArguments, operate } from './operator.ts'
 import { askHidden } from './prompt.ts'
 
 /** Stores a first or a new credential. It is typed or piped in, never an argument: those are listed by `ps`. */
@@ -15,8 +15,7 @@ export const enrollCommand = defineCommand({
   },
   args: connectionArguments,
   run: ({ args }) =>
-    reported(async () => {
-      const { ports, run } = operate(args)
+    operate(args, async ({ ports, run }) => {
       const target = run(args.connection)
       const fields =
         process.stdin.isTTY === true

@@ -1,14 +1,13 @@
 import { defineCommand } from 'citty'
 import { requestRotation } from '../core/enroll.ts'
-import { connectionArguments, operate, reported } from './operator.ts'
+import { connectionArguments, operate } from './operator.ts'
 
 /** Asks for a renewal although none is due. The function does it: only that reaches the vendor. */
 export const rotateCommand = defineCommand({
   meta: { name: 'rotate', description: 'has the next tick renew a connection, due or not' },
   args: connectionArguments,
   run: ({ args }) =>
-    reported(async () => {
-      const { ports, run } = operate(args)
+    operate(args, async ({ ports, run }) => {
       const result = await requestRotation(run(args.connection), ports)
       const said = {
         requested: `requested; the next tick, within a minute, rotates ${args.connection}`,

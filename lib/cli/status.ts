@@ -1,6 +1,6 @@
 import { defineCommand } from 'citty'
 import type { LedgerItem } from '../core/ledger.ts'
-import { operate, operatorArguments, reported } from './operator.ts'
+import { operate, operatorArguments } from './operator.ts'
 
 /** Where every connection stands, from the ledger; needs no access to any secret. */
 export const statusCommand = defineCommand({
@@ -10,8 +10,7 @@ export const statusCommand = defineCommand({
     json: { type: 'boolean', default: false, description: 'the ledger items as JSON' },
   },
   run: ({ args }) =>
-    reported(async () => {
-      const { ports, connections } = operate(args)
+    operate(args, async ({ ports, connections }) => {
       const items = await Promise.all(
         connections.map(async ({ id, vendor }) => ({
           id,

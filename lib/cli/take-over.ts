@@ -2,16 +2,15 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { defineCommand } from 'citty'
 import { takeOver } from '../core/take-over.ts'
 import { UsageError } from './arguments.ts'
-import { connectionArguments, operate, reported } from './operator.ts'
+import { connectionArguments, operate } from './operator.ts'
 
 /** Makes the region of the command the one at work. It writes the ledger alone; the function does the rest. */
 export const takeOverCommand = defineCommand({
   meta: { name: 'take-over', description: 'makes this region the one that rotates a connection' },
   args: connectionArguments,
   run: ({ args }) =>
-    reported(async () => {
+    operate(args, async ({ ports, run }) => {
       const own = await ownRegion()
-      const { ports, run } = operate(args)
       const regions = { own, first: own, peers: [] }
       const result = await takeOver(run(args.connection), { ...ports, regions })
       if (result === 'lease-held') {

@@ -111,8 +111,10 @@ export async function write(
     const theirs = highest({ epoch: 0, region: first }, known)
     if (outranks(theirs, mine)) return theirs
     const found = stored ?? newItem({ vendor, connection: id }, ports.clock.now())
-    // What has been overtaken there is not asked for any more.
-    const { takingOver: _, ...item } = found
+    // What has been overtaken there is not asked for any more; and what is sent by the region at work
+    // settles what was once in doubt there.
+    const { takingOver: _, intent, ...rest } = found
+    const item = intent === undefined || news.heard !== undefined ? rest : { ...rest, intent }
     const result = await peer.ledger.write({
       ...item,
       ...news,

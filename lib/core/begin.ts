@@ -8,7 +8,8 @@ import {
   isWritten,
   moved,
   newestOf,
-  unannounced,
+  unheardOf,
+  unsent,
 } from './bring.ts'
 import { type Enrollment, enrollmentSecretId } from './documents.ts'
 import { StoreError } from './errors.ts'
@@ -36,13 +37,23 @@ export async function begin(context: Context): Promise<Begun> {
   if (standing !== undefined && standing.region !== regions.own) {
     return { ending: standBy(standing, context) }
   }
-  const found = await readHeld(id, ledger.item, ports)
+  const found = await readHeld(id, heardAsDoubt(ledger.item), ports)
   // A ledger item that was deleted or rolled back: the document remembers, and so do the other regions.
   const others = standing === undefined ? await askAround(context, regions) : []
   const known = highest(standingOf(context, regions), found?.current.standing, ...others)
   if (known.region !== regions.own) return { ending: standDown(known, context) }
   ledger.stage((item) => ({ ...item, standing: known }))
   return takingOver === undefined ? { found } : succeed(found, context, regions, takingOver)
+}
+
+/** What another region has announced last may be what it was given no answer to. */
+function heardAsDoubt(item: LedgerItem): LedgerItem {
+  const { takingOver, intent, heard, versionId } = item
+  if (takingOver === undefined || takingOver.settled || intent !== undefined) return item
+  if (heard === undefined || versionId === undefined) return item
+  const { token, kind, until } = heard
+  const doubt = { grant: unheardOf, token, versionId, at: until, kind, refused: false }
+  return { ...item, intent: doubt }
 }
 
 /** Who is at work, as those regions know it that can be asked. */
@@ -92,7 +103,7 @@ async function succeed(
   const before = formerly(context, regions)
   const from = before.region
   const theirs = met.find(({ region }) => region === from)
-  if (theirs !== undefined) ledger.stage((item) => unannounced(item, theirs))
+  if (theirs !== undefined) ledger.stage((item) => unsent(item, theirs, without.length === 0))
   const isLate = taking.without.includes(from)
   const chosen = await choose(found, theirs, isLate, context)
   if (chosen === 'not yet') return { ending: soon(from, context) }
@@ -216,18 +227,24 @@ async function choose(
   const own = newestOf(found)
   if (isLate && (!isUsed(own) || isUsed(newest))) return 'own'
   const { credential, credentialId } = own
-  const lacks = async ({ secrets }: Pick<Peer, 'secrets'>, versionId: string) =>
-    (await secrets.read(enrollmentSecretId(id), versionId)) === undefined
+  const secretId = enrollmentSecretId(id)
   // Somebody has enrolled here since: what no other region has ever seen.
-  const isNew = credentialId !== newest.credentialId && (await lacks(theirs.peer, credentialId))
+  const isNew =
+    credentialId !== newest.credentialId &&
+    (await theirs.peer.secrets.read(secretId, credentialId)) === undefined
   if (isNew && (isLate || !isUsed(own))) return 'own'
-  // Unless somebody has there as well.
-  const isNewer = isNew && !(await lacks(ports, newest.credentialId))
-  const chosen = isNewer ? { ...newest, credential, credentialId } : newest
+  // Written after the take-over, and so after whatever anybody wrote there.
+  const written = isNew ? await ports.secrets.read(secretId, credentialId) : undefined
+  const isLater = isSince(ledger.item.standing, written?.createdAt)
+  const chosen = isLater ? { ...newest, credential, credentialId } : newest
   if (!isUsed(newest)) return chosen
   const isStale = theirs.item.intent === undefined && theirs.item.versionId !== newest.versionId
   if (isStale && ledger.item.attempts < looks) return 'not yet'
   return isUsed(own) ? chosen : 'own'
+}
+
+function isSince(standing: Standing | undefined, instant: Date | undefined): boolean {
+  return instant !== undefined && instant.getTime() / 1000 >= (standing?.epoch ?? 0)
 }
 
 function busy({ region }: Peer, { lease }: LedgerItem, { ports }: Context): Ending {

@@ -64,17 +64,32 @@ export function isUnsent({ tokens, fence, standing }: Enrollment, context: Conte
 }
 
 /**
- * What another region announced here and, as its own ledger shows, did not send: leave was given, and the
- * answer did not arrive. Its ledger has it otherwise, as it writes that down before it sends.
+ * What counted here as sent by another region, until that one could be asked: announced, but leave did not
+ * arrive there; or doubted, because nothing had been heard. Its own ledger knows better, as it writes a
+ * token down before it sends it.
+ *
+ * @param isLast whether no other region is left that may have sent it
  */
-export function unannounced(
+export function unsent(
   own: LedgerItem,
-  { region, item }: { readonly region: string; readonly item: LedgerItem },
+  { region, item, found }: { region: string; item: LedgerItem; found: Found | undefined },
+  isLast: boolean,
 ): LedgerItem {
-  const { heard, ...rest } = own
-  const isTheirs = heard?.region === region && item.fence >= heard.fence
-  if (!isTheirs || item.spent.includes(heard.token)) return own
-  return { ...rest, spent: own.spent.filter((known) => known !== heard.token) }
+  const { heard, intent } = own
+  // A ledger that was lost meanwhile does not tell.
+  const isKnown = (fence: number) => item.fence >= fence && (item.knownFrom ?? 0) <= fence
+  const isGuess =
+    isLast && intent?.grant === unheardOf && isKnown((found && newestOf(found).fence) ?? 0)
+  const isHeard = heard?.region === region && isKnown(heard.fence)
+  const tokens = [isGuess && intent.token, isHeard && heard.token]
+  const wrong = tokens.filter((token) => token && !item.spent.includes(token))
+  const { heard: _, intent: __, ...rest } = own
+  return {
+    ...rest,
+    ...(heard === undefined || wrong.includes(heard.token) ? {} : { heard }),
+    ...(intent === undefined || (isGuess && wrong.includes(intent.token)) ? {} : { intent }),
+    spent: own.spent.filter((token) => !wrong.includes(token)),
+  }
 }
 
 /** The record that goes with a pair of another region: what was sent there, and what is in doubt. */
@@ -101,6 +116,9 @@ export function moved(own: LedgerItem, { versionId }: Enrollment, to: string): L
   return intent?.versionId === versionId ? { ...own, intent: { ...intent, versionId: to } } : own
 }
 
+/** Instead of a grant, where nobody knows of any: another region may have sent the token. */
+export const unheardOf = 'unheard of'
+
 /** A token that another region may have sent: in doubt until a run that was at work there is over. */
 export function doubted(
   own: LedgerItem,
@@ -119,7 +137,7 @@ export function doubted(
   const wait = ports.timings.leaseGraceSeconds - answerSeconds(ports.timings)
   const at = later(ledger.deadline, wait)
   const { intent, ...rest } = distrusted(own, { versionId: to, fence: own.fence, token }, at)
-  return intent === undefined ? rest : { ...rest, intent: { ...intent, kind } }
+  return intent === undefined ? rest : { ...rest, intent: { ...intent, grant: unheardOf, kind } }
 }
 
 /**

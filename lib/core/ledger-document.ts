@@ -18,6 +18,7 @@ const Item = v.object({
   revision: v.number(),
   writer: v.string(),
   fence: v.number(),
+  knownFrom: v.exactOptional(v.number()),
   dueAt: Instant,
   lease: v.exactOptional(v.object({ runId: v.string(), expiresAt: Instant })),
   intent: v.exactOptional(

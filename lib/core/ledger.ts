@@ -35,6 +35,8 @@ export interface LedgerItem {
   readonly writer: string
   /** Counts runs that held the lease. */
   readonly fence: number
+  /** Fence from which on sendings are on record: what was known before was deleted or rolled back. */
+  readonly knownFrom?: number
   readonly dueAt: Date
   readonly lease?: { readonly runId: string; readonly expiresAt: Date }
   readonly intent?: Intent

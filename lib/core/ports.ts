@@ -6,10 +6,15 @@ export interface StoredVersion {
   readonly text: string
 }
 
+/** A version as it is found, with when it was written, by Secrets Manager's clock. */
+export interface FoundVersion extends StoredVersion {
+  readonly createdAt?: Date
+}
+
 /** Secrets Manager, as far as a run needs it. Calls may be repeated; every failure is a `StoreError`. */
 export interface SecretStore {
   /** The version with this id, or the current one. `undefined`: there is none, or not yet for this reader. */
-  readonly read: (secretId: string, versionId?: string) => Promise<StoredVersion | undefined>
+  readonly read: (secretId: string, versionId?: string) => Promise<FoundVersion | undefined>
   /** Id of the current version, without reading it. `undefined`: there is none, or not yet for this reader. */
   readonly currentId: (secretId: string) => Promise<string | undefined>
   /**

@@ -17,6 +17,8 @@ export interface Found {
   readonly current: Enrollment
   /** The version after which the next one is written: the last of the chain that starts at `current`. */
   readonly tip: string
+  /** The highest fence of all versions that were read; absent if none was read to find this. */
+  readonly fence?: number
   /** The newest tokens that may still be used, wherever they were found. */
   readonly newest:
     | { readonly in: 'current' }
@@ -84,45 +86,44 @@ export async function readHeld(
       return versions.map((enrollment) => ({ in: 'version' as const, enrollment, tip: last }))
     }),
   )
+  const later = elsewhere.flat()
+  const chained = [current, ...successors, ...later.map(({ enrollment }) => enrollment)]
+  const found = { current, tip, fence: Math.max(...chained.map((each) => each.fence ?? 0)) }
   const isSent = (tokens: HeldTokens) => wasSent(item, tokens)
   // A person who enrolls wins over whatever a run left behind, unless what they put back was already
   // sent: then it was an edit of the document, and the pair that followed is still the one to use.
-  if (byHand && !isSent(current.tokens)) return { current, tip, newest: { in: 'current' } }
+  if (byHand && !isSent(current.tokens)) return { ...found, newest: { in: 'current' } }
 
   // What somebody has put over a new enrollment before its first use is an older one, used up.
-  const enrolled = elsewhere.flat().find(({ enrollment }) => isEnrolled(enrollment, item))
-  if (enrolled !== undefined && isSent(current.tokens)) return { current, tip, newest: enrolled }
+  const enrolled = later.find(({ enrollment }) => isEnrolled(enrollment, item))
+  if (enrolled !== undefined && isSent(current.tokens)) return { ...found, newest: enrolled }
 
   const issuedAt = ({ tokens }: Kept) => tokens.issuedAt?.getTime() ?? 0
   const isInDoubt = ({ versionId, tokens }: Kept) =>
     item.intent?.refused === false && item.intent.versionId === versionId && isSent(tokens)
+  const isUsedUp = isSent(current.tokens) && !isReplaced && !isInDoubt(current)
   // What is in doubt may still turn out to be good. A person who restores an older version meanwhile
-  // has put back what is used up for certain.
-  const isPutAside = (kept: Kept) => isInDoubt(kept) && issuedAt(kept) > issuedAt(current)
-  const later = elsewhere.flat()
-  const chained = [current, ...successors, ...later.map(({ enrollment }) => enrollment)]
+  // has put back what is used up for certain. When a person got a token, its document does not say.
+  const isPutAside = (kept: Kept) =>
+    isInDoubt(kept) && (!isIssued(kept.tokens) || issuedAt(kept) > issuedAt(current))
   const isFormer = isReplaced && !chained.some(({ versionId }) => versionId === escrowed?.basedOn)
 
   let newest: Found['newest'] = { in: 'current' }
-  let newestAt =
-    isSent(current.tokens) && !isReplaced && !isInDoubt(current)
-      ? Number.NEGATIVE_INFINITY
-      : issuedAt(current)
+  let newestAt = isUsedUp ? Number.NEGATIVE_INFINITY : issuedAt(current)
   for (const candidate of [
     ...successors.map((enrollment) => ({ in: 'version' as const, enrollment, tip })),
     ...later,
     ...(escrowed === undefined || isFormer ? [] : [{ in: 'escrow' as const, escrowed }]),
   ]) {
     const kept = candidate.in === 'version' ? candidate.enrollment : unwritten(candidate.escrowed)
-    const { tokens } = kept
-    if (!isIssued(tokens)) continue
-    if (isSent(tokens) && !isPutAside(kept)) continue
-    if (tokens.issuedAt.getTime() > newestAt) {
+    const isGood = isIssued(kept.tokens) && !isSent(kept.tokens)
+    if (!isGood && !isPutAside(kept)) continue
+    if (issuedAt(kept) > newestAt) {
       newest = candidate
-      newestAt = tokens.issuedAt.getTime()
+      newestAt = issuedAt(kept)
     }
   }
-  return { current, tip, newest }
+  return { ...found, newest }
 }
 
 /** Whether this is what was enrolled last, with a refresh token, and nothing was sent since. */
@@ -183,14 +184,20 @@ export async function noticeLostLedger(found: Found, { ledger }: Context): Promi
   const { current, newest } = found
   const fence = Math.max(
     current.fence ?? 0,
+    found.fence ?? 0,
     newest.in === 'version' ? (newest.enrollment.fence ?? 0) : 0,
   )
   if (fence < ledger.item.fence) return found
   const { refreshToken } = current.tokens
-  const doubtful = newest.in === 'current' && refreshToken !== undefined
+  // What is on record as sent is in doubt for what stands there, and for nothing else.
+  const isUnknown = refreshToken !== undefined && !wasSent(ledger.item, current.tokens)
+  const doubtful = newest.in === 'current' && isUnknown
   const token = doubtful ? fingerprint(ledger.item.connection, refreshToken) : undefined
   const { versionId } = current
   // A run that took its lease from the lost item may still be waiting for its answer, as long as this one could.
-  await ledger.commit((item) => distrusted(item, { versionId, fence, token }, ledger.deadline))
+  await ledger.commit((item) => ({
+    ...distrusted(item, { versionId, fence, token }, ledger.deadline),
+    knownFrom: fence + 1,
+  }))
   return found
 }

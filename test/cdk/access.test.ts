@@ -52,6 +52,7 @@ const principals = {
   'reader of ftd-hq elsewhere': { arn: elsewhere, policies: all },
   'stranger elsewhere': { arn: 'arn:aws:iam::444455556666:role/Other', policies: all },
   'operator of ftd-hq': deployed.role(idOf('AWS::IAM::Role', /^Operator/)),
+  'enroll role': deployed.role(idOf('AWS::IAM::Role', /^RotatorEnrollRole/)),
   'break-glass role': {
     arn: deployed.arnOf(idOf('AWS::IAM::Role', /^BreakGlass/)),
     policies: all,
@@ -94,30 +95,41 @@ const parameter = (name: string) =>
 
 const dueIndex = `${deployed.arn('AWS::DynamoDB::Table')}/index/due`
 
-describe('an enrollment secret', () => {
-  const repair = ['DescribeSecret', 'DeleteSecret', 'DeleteResourcePolicy', 'PutResourcePolicy']
-  const actions = ['GetSecretValue', 'PutSecretValue', 'UpdateSecretVersionStage', 'UpdateSecret']
-  const every = [...actions, ...repair]
-  const secretActions = every.map((action) => `secretsmanager:${action}`)
+/** What mends a secret that nobody can use, and what no policy of a secret can keep from anybody. */
+const repair = [
+  'DescribeSecret',
+  'DeleteSecret',
+  'DeleteResourcePolicy',
+  'PutResourcePolicy',
+  'CancelRotateSecret',
+  'ReplicateSecretToRegions',
+]
 
-  test('is read by its own function and the break-glass role alone, and written by its operators', async () => {
+describe('an enrollment secret', () => {
+  const actions = ['GetSecretValue', 'PutSecretValue', 'UpdateSecretVersionStage']
+  const every = [...actions, 'UpdateSecret', 'RotateSecret', ...repair]
+  const secretActions = every.map((action) => `secretsmanager:${action}`)
+  const administration = {
+    'break-glass role': every,
+    administrator: repair,
+    'root user': repair,
+    CloudFormation: ['UpdateSecret', ...repair],
+  }
+
+  test('is read by its own function and the break-glass role alone, and written by those who enroll', async () => {
     expect(await table(secretActions, secret('ftd-hq/enrollment'))).toEqual({
-      'function of cisco-ftd': [...actions.slice(0, 3), 'DescribeSecret'],
+      'function of cisco-ftd': [...actions, 'DescribeSecret'],
       'operator of ftd-hq': ['PutSecretValue'],
-      'break-glass role': every,
-      administrator: repair,
-      'root user': repair,
-      CloudFormation: ['UpdateSecret', ...repair],
+      'enroll role': ['PutSecretValue'],
+      ...administration,
     })
   })
 
   test('of another connection is nothing to the operators and readers of this one', async () => {
     expect(await table(secretActions, secret('mdr-prod/enrollment'))).toEqual({
-      'function of kaspersky-mdr': [...actions.slice(0, 3), 'DescribeSecret'],
-      'break-glass role': every,
-      administrator: repair,
-      'root user': repair,
-      CloudFormation: ['UpdateSecret', ...repair],
+      'function of kaspersky-mdr': [...actions, 'DescribeSecret'],
+      'enroll role': ['PutSecretValue'],
+      ...administration,
     })
   })
 
@@ -138,54 +150,122 @@ describe('an enrollment secret', () => {
 
 describe('an enrollment secret without a break-glass role', () => {
   const plain = rotatorStack()
-  const enroller = new Role(plain, 'Enroller', { assumedBy: new AccountPrincipal(account) })
-  plain.rotator.connection('mdr-prod').grantEnroll(enroller)
-  const open = new Deployed(plain)
-  const may = (who: Principal, action: string, connection: string) =>
-    open.allows(
-      who,
-      `secretsmanager:${action}`,
-      open.arn(
-        'AWS::SecretsManager::Secret',
-        ({ Name }) => Name === `token-rotator/${connection}/enrollment`,
-      ),
+  const operating = new Role(plain, 'Operating', { assumedBy: new AccountPrincipal(account) })
+  plain.rotator.connection('mdr-prod').grantEnroll(operating)
+  const deployedPlain = new Deployed(plain)
+  const changes = ['PutSecretValue', 'UpdateSecretVersionStage', 'UpdateSecret', 'RotateSecret']
+  const mayDo = async (who: Principal, connection: string, all = changes) => {
+    const arn = deployedPlain.arn(
+      'AWS::SecretsManager::Secret',
+      ({ Name }) => Name === `token-rotator/${connection}/enrollment`,
     )
+    const done: string[] = []
+    for (const action of all) {
+      if (await deployedPlain.allows(who, `secretsmanager:${action}`, arn)) done.push(action)
+    }
+    return done
+  }
+  const roleIn = (path: RegExp) =>
+    deployedPlain.role(deployedPlain.ids('AWS::IAM::Role').find((id) => path.test(id)) ?? 'none')
 
-  test.each(['administrator', 'root user', 'CloudFormation'] as const)(
-    'is enrolled, but not read, by the %s, until its operators are named',
-    async (who) => {
-      const principal = principals[who]
-      expect(await may(principal, 'PutSecretValue', 'ftd-hq')).toBe(true)
-      expect(await may(principal, 'GetSecretValue', 'ftd-hq')).toBe(false)
-      expect(await may(principal, 'PutSecretValue', 'mdr-prod')).toBe(false)
-    },
-  )
+  test.each([
+    ['administrator', []],
+    ['root user', []],
+    ['CloudFormation', ['UpdateSecret']],
+  ] as const)('is not read, written, moved or rotated by the %s', async (who, may) => {
+    for (const connection of ['mdr-prod', 'ftd-hq']) {
+      const all = ['GetSecretValue', ...changes]
+      expect(await mayDo(principals[who], connection, all)).toEqual(may)
+    }
+  })
 
-  test('is written by its function before and after its operators are named', async () => {
-    const [id = ''] = open.ids(
+  test('is written by its function, by the enroll role, and by operators of its own', async () => {
+    const [id = ''] = deployedPlain.ids(
       'AWS::Lambda::Function',
       ({ Handler }) => Handler === 'kaspersky-mdr.handler',
     )
-    const rotating = open.roleOf(open.resources[id]?.Properties.Role)
-    const [operating = ''] = open.ids('AWS::IAM::Role').filter((each) => each.startsWith('Enroll'))
-    for (const connection of ['mdr-prod', 'mdr-test']) {
-      expect(await may(rotating, 'PutSecretValue', connection)).toBe(true)
+    const rotating = deployedPlain.roleOf(deployedPlain.resources[id]?.Properties.Role)
+    for (const [who, there, elsewhere] of [
+      [rotating, changes.slice(0, 2), changes.slice(0, 2)],
+      [roleIn(/EnrollRole/), ['PutSecretValue'], ['PutSecretValue']],
+      [roleIn(/^Operating/), ['PutSecretValue'], []],
+    ] as const) {
+      expect(await mayDo(who, 'mdr-prod')).toEqual(there)
+      expect(await mayDo(who, 'mdr-test')).toEqual(elsewhere)
     }
-    expect(await may(open.role(operating), 'PutSecretValue', 'mdr-prod')).toBe(true)
-    expect(await may(open.role(operating), 'PutSecretValue', 'mdr-test')).toBe(false)
+  })
+})
+
+describe('the enroll role', () => {
+  const enrollRole = principals['enroll role']
+  const assume = ['sts:AssumeRole']
+
+  test('is taken by those of the account whose own policies allow it, and by nobody elsewhere', async () => {
+    const allowed = {
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Action: 'sts:AssumeRole', Resource: enrollRole.arn }],
+    }
+    const person = (of: string, policies: Principal['policies']) => ({
+      arn: `arn:aws:iam::${of}:role/Person`,
+      policies,
+    })
+    expect(
+      await table(
+        assume,
+        enrollRole.arn,
+        {},
+        {
+          'allowed it': person(account, [allowed]),
+          'allowed nothing': person(account, []),
+          'another account': person('444455556666', all),
+          ...ordinary,
+        },
+      ),
+    ).toEqual({ 'allowed it': ['AssumeRole'] })
+  })
+
+  test('lasts an hour at most', () => {
+    const [role] = Object.values(deployed.resources).filter(
+      ({ Type, Properties }) =>
+        Type === 'AWS::IAM::Role' && Properties.Description?.startsWith('Enrolls credentials'),
+    )
+    expect(role?.Properties.MaxSessionDuration).toBe(3600)
+  })
+
+  test('may nothing at all with a consumer secret, a parameter that is read, or a function', async () => {
+    const own = { 'enroll role': enrollRole }
+    for (const [service, resource] of [
+      ['secretsmanager', secret('ftd-hq/access-token')],
+      ['ssm', parameter('ftd-hq/access-token')],
+      ['lambda', deployed.arnOf(functionOf('cisco-ftd'))],
+    ] as const) {
+      const verbs = {
+        secretsmanager: ['GetSecretValue', 'PutSecretValue', 'DescribeSecret', 'UpdateSecret'],
+        ssm: ['GetParameter', 'PutParameter', 'DeleteParameter'],
+        lambda: ['InvokeFunction', 'GetFunction'],
+      }[service]
+      expect(
+        await table(
+          verbs.map((verb) => `${service}:${verb}`),
+          resource,
+          {},
+          own,
+        ),
+      ).toEqual({})
+    }
   })
 })
 
 describe('a consumer secret', () => {
-  const repair = ['DescribeSecret', 'DeleteSecret', 'PutResourcePolicy']
   const actions = ['GetSecretValue', 'PutSecretValue', 'UpdateSecretVersionStage', 'UpdateSecret']
-  const every = [...actions, ...repair]
+  const rotated = ['RotateSecret', ...repair]
+  const every = [...actions, ...rotated]
   const secretActions = every.map((action) => `secretsmanager:${action}`)
   const administration = {
     'break-glass role': every,
-    administrator: ['GetSecretValue', ...repair],
-    'root user': ['GetSecretValue', ...repair],
-    CloudFormation: ['GetSecretValue', 'UpdateSecret', ...repair],
+    administrator: ['GetSecretValue', ...rotated],
+    'root user': ['GetSecretValue', ...rotated],
+    CloudFormation: ['GetSecretValue', 'UpdateSecret', ...rotated],
   }
 
   test('is read by whom it is granted to, and read and written by its own function', async () => {
@@ -225,13 +305,15 @@ describe('the key of the secrets', () => {
   const uses = (context: Readonly<Record<string, string>>) =>
     table(keyActions, deployed.arn('AWS::KMS::Key'), context, ordinary)
 
-  test('opens an enrollment secret to its own function, and to its operators, who write it', async () => {
+  test('opens an enrollment secret to its own function, and to those who enroll, who write it', async () => {
     expect(await uses(through('secretsmanager', secret('ftd-hq/enrollment')))).toEqual({
       'function of cisco-ftd': ['Decrypt', 'GenerateDataKey'],
       'operator of ftd-hq': ['Decrypt', 'GenerateDataKey'],
+      'enroll role': ['Decrypt', 'GenerateDataKey'],
     })
     expect(await uses(through('secretsmanager', secret('mdr-prod/enrollment')))).toEqual({
       'function of kaspersky-mdr': ['Decrypt', 'GenerateDataKey'],
+      'enroll role': ['Decrypt', 'GenerateDataKey'],
     })
   })
 
@@ -261,12 +343,14 @@ describe('the escrow and the mirror', () => {
     expect(await uses(calls, parameter('ftd-hq/escrow'))).toEqual({
       'function of cisco-ftd': actions.slice(0, 3),
       'operator of ftd-hq': ['DeleteParameter'],
+      'enroll role': ['DeleteParameter'],
     })
     expect(await uses(calls, parameter('ftd-hq/access-token'))).toEqual({
       'function of cisco-ftd': ['PutParameter'],
     })
     expect(await uses(calls, parameter('mdr-test/escrow'))).toEqual({
       'function of kaspersky-mdr': actions.slice(0, 3),
+      'enroll role': ['DeleteParameter'],
     })
     expect(await uses(calls, parameter('ftd-hq-2/escrow'))).toEqual({})
   })
@@ -297,10 +381,13 @@ describe('the ledger', () => {
     expect(await uses(ledger, of('cisco-ftd'))).toEqual({
       'function of cisco-ftd': ['GetItem', 'PutItem', 'Query'],
       'operator of ftd-hq': ['GetItem', 'PutItem'],
+      'enroll role': ['GetItem', 'PutItem'],
     })
     expect(await uses(ledger, of('kaspersky-mdr'))).toEqual({
       'function of kaspersky-mdr': ['GetItem', 'PutItem', 'Query'],
+      'enroll role': ['GetItem', 'PutItem'],
     })
+    expect(await uses(ledger, of('code42-incydr'))).toEqual({})
     expect(await uses(dueIndex, of('cisco-ftd'))).toEqual({ 'function of cisco-ftd': ['Query'] })
   })
 

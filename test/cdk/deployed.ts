@@ -114,14 +114,17 @@ export class Deployed {
     return result.overallResult === 'Allowed'
   }
 
-  /** The resource policy of a secret, queue, function or key. */
+  /** The resource policy of a secret, queue, function or key, and whom a role trusts. */
   policyOf(arn: string): Document | undefined {
     if (!this.#policies.has(arn)) this.#policies.set(arn, this.#findPolicy(arn))
     return this.#policies.get(arn)
   }
 
   #findPolicy(arn: string): Document | undefined {
-    for (const { Type, Properties } of Object.values(this.resources)) {
+    for (const [id, { Type, Properties }] of Object.entries(this.resources)) {
+      if (Type === 'AWS::IAM::Role' && this.arnOf(id) === arn) {
+        return this.resolve(Properties.AssumeRolePolicyDocument) as Document
+      }
       if (Type === 'AWS::SecretsManager::ResourcePolicy') {
         if (this.resolve(Properties.SecretId) === arn) {
           return this.resolve(Properties.ResourcePolicy) as Document
@@ -205,7 +208,7 @@ export class Deployed {
       case 'AWS::Scheduler::ScheduleGroup':
         return `arn:aws:scheduler:${here}:schedule-group/${id}`
       case 'AWS::IAM::Role':
-        return `arn:aws:iam::${account}:role/${id}`
+        return `arn:aws:iam::${account}:role/${Properties.RoleName ?? id}`
       default:
         throw new Error(`not resolved: ${id} of type ${Type}`)
     }

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { Stack } from 'aws-cdk-lib'
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { describe, expect, test } from 'vitest'
 import { Deployed } from './deployed.ts'
@@ -98,6 +99,7 @@ test('the code of a function in a network may not use what Lambda needs to put i
 test.each([
   [90, "AWS's own keys", {}],
   [50, 'two keys of a customer', { encryptionKey: key(1), escrowKey: key(2) }],
+  [75, 'the watch of two regions', { regions: ['eu-west-1', 'eu-central-1'] }],
 ])('the policies of %d connections under %s fit the sizes that IAM allows', (length, _, props) => {
   const many = rotatorStack({
     connections: Array.from({ length }, (_each, index) => ({
@@ -107,13 +109,24 @@ test.each([
     ...props,
   })
   const all = new Deployed(many)
-  const sizes = all
-    .ids('AWS::IAM::ManagedPolicy')
-    .map((id) => all.resolve(all.resources[id]?.Properties.PolicyDocument))
-    .map((document) => JSON.stringify(document).length)
-  expect(sizes.length).toBeGreaterThan(0)
-  expect(sizes.length).toBeLessThanOrEqual(10)
-  expect(sizes.filter((size) => size > 6144)).toEqual([])
-  // CloudFormation's limit for a stack.
+  const sizesOf = (type: string, role: string) =>
+    all
+      .ids(type, ({ Roles }) => Roles.some(({ Ref }: { Ref: string }) => Ref === role))
+      .map((id) => all.resolve(all.resources[id]?.Properties.PolicyDocument))
+      .map((document) => JSON.stringify(document).length)
+  const large = all.ids('AWS::IAM::Role').filter((role) => {
+    const managed = sizesOf('AWS::IAM::ManagedPolicy', role)
+    expect(managed.length).toBeLessThanOrEqual(10)
+    expect(managed.filter((size) => size > 6144)).toEqual([])
+    const inline = sizesOf('AWS::IAM::Policy', role)
+    expect(inline.reduce((sum, size) => sum + size, 0)).toBeLessThanOrEqual(10_240)
+    return managed.length > 0
+  })
+  // The function's, and that of those who enroll.
+  expect(large).toHaveLength(2)
+  // CloudFormation's limits for a stack, and for its template as it is uploaded.
   expect(Object.keys(all.resources).length).toBeLessThanOrEqual(500)
+  expect(JSON.stringify(Template.fromStack(many).toJSON(), undefined, 1).length).toBeLessThan(1e6)
+  // CDK's own, near such limits.
+  Annotations.fromStack(many).hasNoWarning('*', Match.anyValue())
 })

@@ -243,10 +243,11 @@ describe('the queue of dead ticks', () => {
   })
 })
 
-test('the outputs tell the ledger and each secret to enroll', () => {
+test('the outputs tell the ledger, the role to enroll by, and each secret to enroll', () => {
   const values = Object.values(template.findOutputs('*')).map(({ Value }) => Value)
   expect(values).toEqual([
     { Ref: expect.stringContaining('Ledger') },
+    { 'Fn::GetAtt': [expect.stringContaining('EnrollRole'), 'Arn'] },
     'token-rotator/mdr-prod/enrollment',
     'token-rotator/ftd-hq/enrollment',
     'token-rotator/mdr-test/enrollment',

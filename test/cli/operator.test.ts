@@ -1,13 +1,12 @@
-import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { awsPorts } from '../../lib/aws/ports.ts'
 import { ledgerTableName } from '../../lib/core/documents.ts'
 import { deployLocally, enterLocalAccount } from '../../lib/local/account.ts'
 import { type AwsEndpoint, startAwsEndpoint } from '../../lib/local/aws/endpoint.ts'
+import { command } from './command.ts'
 
 let endpoint: AwsEndpoint
 let folder: string
@@ -32,18 +31,8 @@ afterAll(async () => {
   process.env = environment
 })
 
-/** Runs a command as an operator does, with `input` piped in. */
-async function run(args: readonly string[], input = '') {
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', 'bin/token-rotator.ts', ...args, '--connections', connections],
-    { stdio: 'pipe' },
-  )
-  child.stdin.end(input)
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
-  return { stdout, stderr, status: await ended }
-}
+const run = (args: readonly string[], input = '') =>
+  command([...args, '--connections', connections], { input })
 
 async function item() {
   const ports = awsPorts({ ledgerTable: ledgerTableName, eventBus: 'default' })

@@ -65,6 +65,18 @@ describe('leave to send', () => {
     })
   })
 
+  test('ends a doubt there that is older than it; a mere word of who is at work does not', async () => {
+    const intent = {
+      ...{ grant: 'g', token: 'token-0', versionId: 'v', at: start },
+      ...{ kind: 'first' as const, refused: false },
+    }
+    const { context, peer, there } = await opened({ other: { intent } })
+    expect(await write(peer, mine, context)).toBeUndefined()
+    expect(there()).toMatchObject({ intent, standing: mine })
+    expect(await askLeave(sending, context)).toBeUndefined()
+    expect(there()).not.toHaveProperty('intent')
+  })
+
   test('for what is no refresh token leaves its facts there, and nothing of a token', async () => {
     const { context, there } = await opened({ other: { spent: ['theirs'], facts: { kept: 'k' } } })
     expect(await askLeave({ facts: { step: '1' } }, context)).toBeUndefined()

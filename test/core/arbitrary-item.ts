@@ -42,6 +42,7 @@ export const ledgerItem: fc.Arbitrary<LedgerItem> = fc.record(
     ),
     spent: fc.array(text),
     refused: fc.array(fc.record({ grant: text, credentialId: text })),
+    knownFrom: count,
     versionId: text,
     enrolled: text,
     published: fc.record({

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { LedgerItem } from '../../lib/core/ledger.ts'
 import type { Found } from '../../lib/core/read-held.ts'
 import { Redacted } from '../../lib/core/redacted.ts'
 import {
@@ -128,6 +129,7 @@ describe('after a take-over', () => {
     for (const known of [
       { item, other: { fence: 3, ...spent('theirs-1') } },
       { item, other: { fence: 2 } },
+      { item, other: { fence: 4, knownFrom: 4 } },
       { item: { ...item, heard: { ...heard, region: third } }, other: { fence: 3 } },
     ]) {
       const { item: kept, ending } = await begun({ own, theirs, ...known })
@@ -136,23 +138,56 @@ describe('after a take-over', () => {
     }
   })
 
+  test('what was doubted here until it could be asked is not used up if its own ledger does not know of it', async () => {
+    const intent = {
+      ...{ grant: 'unheard of', token: mark('theirs-1'), versionId: 'own', at: start },
+      ...{ kind: 'first' as const, refused: false },
+    }
+    const doubtful = { ...spent('earlier', 'theirs-1'), intent }
+    const given = { own: { ...theirs, standing: taken }, theirs }
+    const asked = async (item: Partial<LedgerItem>, other: Partial<LedgerItem>) =>
+      (await begun({ ...given, item: { ...doubtful, ...item }, other })).item
+    const settled = await asked({}, { fence: 1 })
+    expect(settled).not.toHaveProperty('intent')
+    expect(settled.spent).toEqual([mark('earlier')])
+    const stillDoubtful: [Partial<LedgerItem>, Partial<LedgerItem>][] = [
+      [{}, { fence: 1, ...spent('theirs-1') }],
+      // A ledger that knows less than what is held there.
+      [{}, { fence: 0 }],
+      // Sent by this region itself.
+      [{ intent: { ...intent, grant: 'refresh_token' } }, { fence: 1 }],
+    ]
+    for (const [item, other] of stillDoubtful) {
+      expect((await asked(item, other)).spent).toContain(mark('theirs-1'))
+    }
+  })
+
   test('and if a token enrolled here since is used up, the pair there is', async () => {
     const enrolled = { ...own, credentialId: 'enrolled-since' }
     expect((await begun({ own: enrolled, theirs, item: spent('own-1') })).token).toBe('theirs-1')
   })
 
-  test('with the credential that a person has written here since, unless one has there as well', async () => {
+  test('with the credential that a person has written here after the take-over, unless it is known there', async () => {
     const credential = { note: 'ask Kim' }
     const edited = { ...own, credentialId: 'edited-since', credential }
-    const given = { own: edited, theirs, item: spent('own-1') }
-    const current = async (more: object) =>
-      ((await begun({ ...given, ...more })).result as { found: Found }).found.current
-    const brought = await current({ before: 'enrolled' })
+    const current = async (createdAt: Date, former: { former?: string } = {}) => {
+      const { secrets } = twoRegions().away
+      const read = async (secretId: string, versionId?: string) =>
+        versionId === 'edited-since'
+          ? { versionId, text: '{}', createdAt }
+          : versionId === undefined
+            ? { versionId: 'own', text: encoded('own', edited) }
+            : secrets.read(secretId, versionId)
+      const ports = { secrets: { ...secrets, read } }
+      const { result } = await begun({ theirs, item: spent('own-1'), ports, ...former })
+      return (result as { found: Found }).found.current
+    }
+    const epoch = new Date(taken.epoch * 1000)
+    const brought = await current(epoch)
     expect(brought).toMatchObject({ credential, credentialId: 'edited-since' })
     expect(brought.tokens.refreshToken?.reveal()).toBe('theirs-1')
-    expect((await current({})).credentialId).toBe('enrolled')
-    const seen = await current({ before: 'enrolled', former: 'edited-since' })
-    expect(seen.credentialId).toBe('enrolled')
+    expect((await current(new Date(epoch.getTime() - 1000))).credentialId).toBe('enrolled')
+    expect((await current(epoch, { former: 'edited-since' })).credentialId).toBe('enrolled')
   })
 
   test('what has no refresh token is not used up', async () => {
@@ -212,7 +247,7 @@ describe('after a take-over', () => {
     })
     // That region is none of those that can be asked: what is held here may have been sent there.
     expect(token).toBe('own-1')
-    expect(item.intent).toMatchObject({ token: mark('own-1'), grant: 'unknown' })
+    expect(item.intent).toMatchObject({ token: mark('own-1'), grant: 'unheard of' })
     const earlier = await begun({
       ...{ own, theirs, other: { standing: { epoch: 5, region: third } } },
       item: { takingOver: { ...anew, from: { epoch: 6, region: home } } },

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Peer } from '../../lib/core/ports.ts'
+import { Redacted } from '../../lib/core/redacted.ts'
 import {
   at,
   begun,
@@ -25,12 +26,30 @@ describe('a region that was at work and cannot be reached', () => {
     const { token, item, slept } = await begun({ own, theirs, change })
     expect([asked(), slept]).toEqual([3, [1, 1]])
     expect(token).toBe('own-1')
-    expect(item.intent).toMatchObject({ token: mark('own-1'), kind: 'first', grant: 'unknown' })
+    expect(item.intent).toMatchObject({ token: mark('own-1'), kind: 'first', grant: 'unheard of' })
     expect(item.takingOver).toEqual({
       from: { epoch: 0, region: home },
       without: [home],
       settled: true,
     })
+  })
+
+  test('is believed in what it announced last: that is in doubt, and not an older one put over it', async () => {
+    const said = { epoch: 0, region: home, token: mark('announced'), kind: 'probe' as const }
+    const heard = { ...said, fence: 3, until: at(300) }
+    const aside = { token: 'announced' }
+    const item = { ...spent('own-1', 'announced'), heard, versionId: 'aside' }
+    const older = { ...own, tokens: { refreshToken: new Redacted('own-1') } }
+    const given = { own: older, aside, change: counted().change, item }
+    const { token, item: after } = await begun(given)
+    expect(token).toBe('announced')
+    expect(after.intent).toMatchObject({ token: mark('announced'), kind: 'probe' })
+    // Nothing announced here is newer than a doubt of its own.
+    const intent = {
+      ...{ grant: 'g', token: mark('own-1'), versionId: 'own', at: at(0) },
+      ...{ kind: 'first' as const, refused: false },
+    }
+    expect((await begun({ ...given, item: { ...item, intent } })).token).toBe('own-1')
   })
 
   test('is waited for, five looks long, if it answers some calls', async () => {

@@ -24,10 +24,10 @@ export interface Given {
   /** What the ledger of the region that has taken over knows, and that of the other. */
   readonly item?: { readonly [K in keyof LedgerItem]?: LedgerItem[K] | undefined }
   readonly other?: Partial<LedgerItem>
+  /** A version of the own secret that is not the current one. */
+  readonly aside?: Document
   /** A version of the other region's secret that is no more. */
   readonly former?: string
-  /** A version of the own secret that is no more. */
-  readonly before?: string
   readonly change?: (peer: Peer) => Partial<Peer>
   readonly ports?: Partial<Ports>
 }
@@ -50,9 +50,12 @@ export async function begun(given: Given = {}) {
   const two = twoRegions()
   two.promote()
   two.home.secrets.clear(two.home.enrollment)
-  const { own, theirs, other, former, before, item = {} } = given
-  if (before) two.away.secrets.edit(two.away.enrollment, before, '{}')
+  const { own, aside, theirs, other, former, item = {} } = given
   if (own) two.away.secrets.edit(two.away.enrollment, 'own', encoded('own', own))
+  if (aside) {
+    const version = { versionId: 'aside', text: encoded('aside', aside) }
+    await two.away.secrets.put(two.away.enrollment, version, 'pending')
+  }
   if (former) two.home.secrets.edit(two.home.enrollment, former, '{}')
   if (theirs) two.home.secrets.edit(two.home.enrollment, 'theirs', encoded('theirs', theirs))
   if (other) two.home.ledger.items.set('mdr-prod', { ...newItem(owner, start), ...other })

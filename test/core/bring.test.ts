@@ -8,6 +8,7 @@ import {
   isWritten,
   moved,
   newestOf,
+  unsent,
 } from '../../lib/core/bring.ts'
 import { answerSeconds } from '../../lib/core/decide.ts'
 import type { Enrollment } from '../../lib/core/documents.ts'
@@ -196,6 +197,17 @@ describe('the record that goes with a pair', () => {
     expect(doubt?.at).toEqual(new Date(over - answerSeconds(timings) * 1000))
     expect(spent).toContain(mark('held'))
     expect(doubted(own, bare, 'to', context)).toBe(own)
+  })
+
+  test('is in doubt no more once the other region, as the last that may have sent it, knows of nothing', async () => {
+    const { context } = await opened()
+    const doubt = doubted(own, held, 'to', context)
+    const found: Found = { current: held, tip: 'held', newest: { in: 'current' } }
+    const met = { region: home, item: { ...own, fence: held.fence ?? 0 }, found }
+    expect(unsent(doubt, met, true)).toEqual({ ...doubt, intent: undefined, spent: own.spent })
+    expect(unsent(doubt, met, false)).toEqual(doubt)
+    const sent = { ...met.item, spent: [mark('held')] }
+    expect(unsent(doubt, { ...met, item: sent }, true)).toEqual(doubt)
   })
 
   test('keeps what is known of the doubt: that it was a repetition, or what is on record', async () => {

@@ -92,8 +92,8 @@ function stores() {
     reads,
     written: (versionId: string, minute: number, label?: 'current' | 'pending') =>
       put(document(versionId, pair(minute), 1), versionId, label),
-    byHand: (versionId: string, fields: object) =>
-      put(JSON.stringify(fields), versionId, 'current'),
+    byHand: (versionId: string, fields: object, label: 'current' | 'pending' = 'current') =>
+      put(JSON.stringify(fields), versionId, label),
     bare: (versionId: string, minute: number) =>
       put(
         document(versionId, { refreshToken: pair(minute).refreshToken as Redacted }, 1),
@@ -330,6 +330,16 @@ describe('a version whose token was sent without an answer', () => {
     expect(await found(doubt(5, stray))).toMatchObject({ in: 'version', token: 'refresh-5' })
   })
 
+  test('counts before a used one that somebody restored, also if a person wrote it', async () => {
+    const { found, written, byHand } = stores()
+    await written(one, 0, 'current')
+    await byHand(stray, { refreshToken: 'refresh-5' }, 'pending')
+    expect(await found(doubt(5, stray))).toMatchObject({ in: 'version', token: 'refresh-5' })
+    expect(await found(doubt(5, stray, true))).toMatchObject({ in: 'current' })
+    const unused = { ...doubt(5, stray), spent: [mark(5)] }
+    expect(await found(unused)).toMatchObject({ in: 'current', token: 'refresh-0' })
+  })
+
   test('does not count once it was refused, nor before one that is newer', async () => {
     const { found, written } = stores()
     await written(one, 0, 'current')
@@ -380,11 +390,19 @@ describe('a document that is ahead of the ledger', () => {
       fence,
       newest = 'current',
       holds = true,
-    }: { fence?: number; newest?: 'current' | 'version' | 'escrow'; holds?: boolean },
+      spent = [],
+      seen = 0,
+    }: {
+      fence?: number
+      newest?: 'current' | 'version' | 'escrow'
+      holds?: boolean
+      spent?: string[]
+      seen?: number
+    },
     newer?: number,
   ) {
     const world = mdrWorld()
-    const context = await openRun(world, { item: { fence: 5 } })
+    const context = await openRun(world, { item: { fence: 5, spent } })
     const { revision } = world.item()
     const current: Enrollment = {
       versionId: one,
@@ -404,6 +422,7 @@ describe('a document that is ahead of the ledger', () => {
     const found = {
       current,
       tip: one,
+      fence: seen,
       newest:
         newest === 'current'
           ? { in: newest }
@@ -415,6 +434,7 @@ describe('a document that is ahead of the ledger', () => {
     const item = world.item()
     return {
       fence: item.fence,
+      knownFrom: item.knownFrom,
       spent: item.spent,
       intent: item.intent,
       writes: item.revision - revision,
@@ -433,10 +453,14 @@ describe('a document that is ahead of the ledger', () => {
       refused: false,
       fence: 6,
     }
-    const lost = { fence: 6, spent: [mark(0)], intent: doubt, writes: 1 }
+    const lost = { fence: 6, knownFrom: 6, spent: [mark(0)], intent: doubt, writes: 1 }
     expect(await noticed({ fence: 5 })).toEqual(lost)
     const intent = { ...doubt, fence: 9 }
-    expect(await noticed({ fence: 8 })).toEqual({ ...lost, fence: 9, intent })
+    expect(await noticed({ fence: 8 })).toEqual({ ...lost, fence: 9, knownFrom: 9, intent })
+  })
+
+  test('is one that was read on the way as well', async () => {
+    expect(await noticed({ fence: 3, seen: 7 })).toMatchObject({ fence: 8, spent: [mark(0)] })
   })
 
   test('is not one that an earlier run wrote, or a person', async () => {
@@ -446,14 +470,43 @@ describe('a document that is ahead of the ledger', () => {
 
   test('in a follower is so too, but then its token was not touched', async () => {
     const behind = { spent: [], intent: undefined, writes: 1 }
-    expect(await noticed({ fence: 4, newest: 'version' }, 7)).toEqual({ ...behind, fence: 8 })
-    expect(await noticed({ fence: 7, newest: 'version' }, 4)).toEqual({ ...behind, fence: 8 })
-    expect(await noticed({ fence: 6, newest: 'escrow' })).toEqual({ ...behind, fence: 7 })
+    expect(await noticed({ fence: 4, newest: 'version' }, 7)).toEqual({
+      ...behind,
+      fence: 8,
+      knownFrom: 8,
+    })
+    expect(await noticed({ fence: 7, newest: 'version' }, 4)).toEqual({
+      ...behind,
+      fence: 8,
+      knownFrom: 8,
+    })
+    expect(await noticed({ fence: 6, newest: 'escrow' })).toEqual({
+      ...behind,
+      fence: 7,
+      knownFrom: 7,
+    })
     expect(await noticed({ newest: 'version' })).toEqual(untouched)
+  })
+
+  test('has nothing in doubt if its token is on record as sent', async () => {
+    const spent = [mark(0)]
+    expect(await noticed({ fence: 6, spent })).toEqual({
+      fence: 7,
+      knownFrom: 7,
+      spent,
+      intent: undefined,
+      writes: 1,
+    })
   })
 
   test('has nothing in doubt if it holds no refresh token', async () => {
     const fields = { fence: 6, holds: false }
-    expect(await noticed(fields)).toEqual({ fence: 7, spent: [], intent: undefined, writes: 1 })
+    expect(await noticed(fields)).toEqual({
+      fence: 7,
+      knownFrom: 7,
+      spent: [],
+      intent: undefined,
+      writes: 1,
+    })
   })
 })

@@ -89,7 +89,7 @@ describe('a region that takes over while the other cannot be reached', () => {
     promote()
     await away.takeOver()
     await away.invoke()
-    expect(away.item().intent).toMatchObject({ grant: 'unknown', kind: 'first' })
+    expect(away.item().intent).toMatchObject({ grant: 'unheard of', kind: 'first' })
     expect(away.item().intent?.at.getTime()).toBeGreaterThan(clock.now().getTime())
   })
 
@@ -101,7 +101,7 @@ describe('a region that takes over while the other cannot be reached', () => {
     promote()
     await away.takeOver()
     await away.invoke()
-    expect(away.item().intent).toMatchObject({ grant: 'unknown' })
+    expect(away.item().intent).toMatchObject({ grant: 'unheard of' })
   })
 
   test('fetches the newest pair when the other is back, if what it has is used up', async () => {

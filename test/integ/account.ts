@@ -14,7 +14,9 @@ import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { SecretsManager } from '@aws-sdk/client-secrets-manager'
 import { AssumeRoleCommand, GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
 import * as v from 'valibot'
-import { nameOf } from '../../lib/aws/store-error.ts'
+import { awsPorts } from '../../lib/aws/ports.ts'
+import { isAccessDenied, nameOf } from '../../lib/aws/store-error.ts'
+import { assumeRole } from '../../lib/cli/assumed-role.ts'
 import { consumerSecretId, enrollmentSecretId, ledgerTableName } from '../../lib/core/documents.ts'
 import { connectionId, connectionsAt, consumerRoleName } from './stacks.ts'
 import { countsId, issueRefreshToken } from './vendor-function.ts'
@@ -24,6 +26,8 @@ export interface Deployed {
   readonly vendorUrl: string
   readonly vendorTable: string
   readonly functionName: string
+  /** ARN of the role to enroll by. */
+  readonly enrollRole: string
   readonly clientSecret: string
 }
 
@@ -38,6 +42,8 @@ const Published = v.object({ headers: v.record(v.string(), v.string()) })
 export type Token = v.InferOutput<typeof Published>['headers']
 
 const patienceSeconds = 180
+/** A new role and its policies are not known everywhere at once. */
+const propagationSeconds = 120
 
 export type Account = ReturnType<typeof openAccount>
 
@@ -55,8 +61,9 @@ export function openAccount(deployed: Deployed, folder: string, everySeconds = 5
   writeFileSync(list, JSON.stringify(connectionsAt(deployed.vendorUrl)))
 
   const command = async (name: string, input = '') => {
-    const words = ['bin/token-rotator.ts', name, connectionId, '--connections', list]
-    const child = spawn(process.execPath, ['--import', 'tsx', ...words], {
+    const words = ['bin/token-rotator.ts', name, connectionId]
+    const options = ['--connections', list, '--role', deployed.enrollRole]
+    const child = spawn(process.execPath, ['--import', 'tsx', ...words, ...options], {
       stdio: ['pipe', 'ignore', 'inherit'],
     })
     child.stdin.end(input)
@@ -69,6 +76,21 @@ export function openAccount(deployed: Deployed, folder: string, everySeconds = 5
     const found = await secrets.getSecretValue({ SecretId }).catch(unlessMissing)
     const text = found?.SecretString
     return text === undefined ? undefined : v.parse(Published, JSON.parse(text)).headers
+  }
+
+  /** Waits until the role can be taken and reads what it may of the ledger. @throws {StoreError} it cannot */
+  const untilEnrollRoleIsKnown = async () => {
+    for (let second = 0; ; second += everySeconds) {
+      try {
+        const credentials = await assumeRole(deployed.enrollRole)
+        const { ledger } = awsPorts({ ledgerTable: ledgerTableName, eventBus: '', credentials })
+        await ledger.read('oauth2', connectionId)
+        return
+      } catch (error) {
+        if (!isAccessDenied(error) || second >= propagationSeconds) throw error
+        await sleep(everySeconds * 1000)
+      }
+    }
   }
 
   return {
@@ -95,6 +117,7 @@ export function openAccount(deployed: Deployed, folder: string, everySeconds = 5
       return { outcomes, error: errorType }
     },
     async enroll(): Promise<void> {
+      await untilEnrollRoleIsKnown()
       const refreshToken = await issueRefreshToken(tables, deployed.vendorTable)
       await command('enroll', JSON.stringify({ refreshToken, clientSecret: deployed.clientSecret }))
     },
@@ -111,6 +134,22 @@ export function openAccount(deployed: Deployed, folder: string, everySeconds = 5
         }),
       )
       return { presented: Number(Item?.presented?.N ?? 0), refused: Number(Item?.refused?.N ?? 0) }
+    },
+    /** What comes of what should be denied on the enrollment secret: `done`, or the name of an error. */
+    async tryEnrollmentSecret() {
+      const SecretId = enrollmentSecretId(connectionId)
+      const enrolling = new SecretsManager({ credentials: await assumeRole(deployed.enrollRole) })
+      const read = (as: SecretsManager) =>
+        as.getSecretValue({ SecretId }).then(() => 'done', nameOf)
+      // Under a label of its own, so that it changes nothing should it be let through.
+      const trial = { SecretString: 'trial', VersionStages: ['token-rotator-trial'] }
+      return {
+        readByAccount: await read(secrets),
+        writtenByAccount: await secrets
+          .putSecretValue({ SecretId, ...trial })
+          .then(() => 'done', nameOf),
+        readByEnrollRole: await read(enrolling),
+      }
     },
     /** What a workload's role gets of both secrets: `read`, or the name of an error. */
     async readAsConsumer() {

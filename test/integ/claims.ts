@@ -74,6 +74,17 @@ export const claims: readonly Claim[] = [
     },
   },
   {
+    title:
+      'who deployed may neither read nor write the enrollment secret, and the role that enrolls may not read it',
+    needsIam: true,
+    async check(account) {
+      const found = await account.tryEnrollmentSecret()
+      for (const [what, outcome] of Object.entries(found)) {
+        holds(outcome === 'AccessDeniedException', `${what}: ${outcome}`)
+      }
+    },
+  },
+  {
     title: 'the vendor was shown no refresh token twice',
     async check(account) {
       const { presented, refused } = await account.counts()

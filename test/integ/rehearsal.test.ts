@@ -12,6 +12,7 @@ import { startAwsEndpoint } from '../../lib/local/aws/endpoint.ts'
 import { oauth2 } from '../../lib/vendors/oauth2.ts'
 import { captured, context } from '../aws/account.ts'
 import { temporaryFolder } from '../cdk/temporary-folder.ts'
+import { startTokenService } from '../cli/token-service.ts'
 import { type Account, openAccount } from './account.ts'
 import { claims } from './claims.ts'
 import { clientId, connectionId, connectionsAt } from './stacks.ts'
@@ -41,8 +42,12 @@ async function startVendor(): Promise<string> {
 async function deployed(): Promise<Account> {
   const endpoint = await startAwsEndpoint({ port: 0 })
   onTestFinished(() => endpoint.close())
+  // A role that is just made is not known at once.
+  const tokens = await startTokenService(() => tokens.asked.length > 1)
+  onTestFinished(tokens.close)
   const environment = {
     ...{ AWS_ENDPOINT_URL: endpoint.url, AWS_REGION: 'us-east-1' },
+    AWS_ENDPOINT_URL_STS: tokens.url,
     ...{ AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' },
     ...{ TABLE: 'vendor-records', CLIENT_ID: clientId, CLIENT_SECRET_SHA256: digest('made up') },
     TOKEN_ROTATOR_LEDGER_TABLE: 'token-rotator-ledger',
@@ -76,7 +81,8 @@ async function deployed(): Promise<Account> {
     isOver = true
     return ticking
   })
-  const stacks = { vendorUrl, vendorTable: 'vendor-records', functionName: 'rotator' }
+  const enrollRole = 'arn:aws:iam::111122223333:role/enroll'
+  const stacks = { vendorUrl, vendorTable: 'vendor-records', functionName: 'rotator', enrollRole }
   return {
     ...openAccount({ ...stacks, clientSecret: 'made up' }, temporaryFolder(), 0.05),
     // Lambda is not played by the endpoint.

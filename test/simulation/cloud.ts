@@ -1,7 +1,7 @@
 import { StoreError } from '../../lib/core/errors.ts'
 import type { RotatorEvent } from '../../lib/core/events.ts'
 import type { LedgerItem } from '../../lib/core/ledger.ts'
-import type { StoredVersion } from '../../lib/core/ports.ts'
+import type { FoundVersion, StoredVersion } from '../../lib/core/ports.ts'
 import { versionQuota } from '../../lib/core/renewal.ts'
 import type { Instant } from './timeline.ts'
 
@@ -28,11 +28,11 @@ export class SimulatedSecret {
   }
 
   /** What a reader sees that is as far behind as `asOf`. */
-  read(versionId: string | undefined, asOf: Instant): StoredVersion | undefined {
+  read(versionId: string | undefined, asOf: Instant): FoundVersion | undefined {
     const id = versionId ?? this.currentId(asOf)
     const version = id === undefined ? undefined : this.versions.get(id)
     if (id === undefined || version === undefined || version.since > asOf) return undefined
-    return { versionId: id, text: version.text }
+    return { versionId: id, text: version.text, createdAt: new Date(version.since) }
   }
 
   put({ versionId, text }: StoredVersion, label: 'pending' | 'current', now: Instant) {
