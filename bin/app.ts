@@ -2,7 +2,7 @@ import { App } from 'aws-cdk-lib'
 import { readConnections } from '../lib/aws/environment.ts'
 import { RotatorStack } from '../lib/cdk/rotator-stack.ts'
 import { encodeConnection } from '../lib/core/decode-connections.ts'
-import { isRotatorError } from '../lib/core/errors.ts'
+import { ConfigError, isRotatorError } from '../lib/core/errors.ts'
 import { vendors } from '../lib/vendors/index.ts'
 
 const app = new App()
@@ -11,6 +11,12 @@ const path = context('connections') ?? 'connections.json'
 const [vpcId, subnetIds, alarmTopicArn] = ['vpcId', 'subnetIds', 'alarmTopicArn'].map(context)
 
 try {
+  if ((vpcId === undefined) !== (subnetIds === undefined)) {
+    throw new ConfigError(
+      vpcId === undefined ? 'vpcId' : 'subnetIds',
+      'found nothing; allowed are both or neither, e.g. -c vpcId=vpc-0abc -c subnetIds=subnet-0abc,subnet-0def',
+    )
+  }
   new RotatorStack(app, 'TokenRotator', {
     description: 'Rotates the tokens of security products',
     connections: readConnections(path, vendors).map(encodeConnection),

@@ -1,4 +1,7 @@
 import { encodeLedgerItem } from '../lib/core/ledger-document.ts'
+import { measure, outcomeCode } from '../lib/core/measure.ts'
+import type { Outcome } from '../lib/core/release.ts'
+import { defaultTimings } from '../lib/core/renewal.ts'
 import type { Ports } from '../lib/core/run.ts'
 import { kicsWorld } from '../test/core/kics-world.ts'
 import type { AnyWorld } from '../test/core/scenarios.ts'
@@ -26,8 +29,14 @@ const price = {
 /** What is assumed and not counted, as it depends on the vendor's speed. */
 const assumed = { idleTickSeconds: 0.1, runSeconds: 2, gigabytes: 0.5 }
 
-/** For each connection: where it stands (8 numbers at most, `docs/observability.md`), and its alarms. */
-const watched = { metrics: 8, alarms: 3 }
+/** What is watched beside the metrics of a connection, which are counted (`docs/observability.md`). */
+const watched = {
+  connection: { alarms: 3 },
+  /** Its ticks, and its calls against five quotas. */
+  function: { metrics: 6, alarms: 3 },
+  /** On the queue of dead letters. */
+  installation: { alarms: 1 },
+}
 
 /** Secrets Manager's quota of writes per second, all kinds together, in an account's region. */
 const writesPerSecond = 50
@@ -51,6 +60,8 @@ interface Day {
   readUnits: number
   writeUnits: number
   events: number
+  /** A metric costs for each hour in which it is written: hours and names. */
+  metricHours: Set<string>
 }
 
 const units = (bytes: number, each: number) => Math.max(1, Math.ceil(bytes / each))
@@ -98,10 +109,15 @@ async function secondDay(make: () => AnyWorld): Promise<Day> {
   const world = make()
   await world.minutes(ticksPerDay)
   const day = { rotations: -world.item().rotations, runs: 0, secretReads: 0, secretWrites: 0 }
-  const counted: Day = { ...day, readUnits: 0, writeUnits: 0, events: 0 }
+  const metricHours = new Set<string>()
+  const counted: Day = { ...day, readUnits: 0, writeUnits: 0, events: 0, metricHours }
   const ports = counting(world, counted)
   for (let minute = 0; minute < ticksPerDay; minute++) {
-    if ((await world.invoke(ports)) !== undefined) counted.runs++
+    const outcome = await world.invoke(ports)
+    if (outcome !== undefined) counted.runs++
+    for (const name of metricsOf(world, outcome)) {
+      metricHours.add(`${Math.floor(minute / 60)} ${name}`)
+    }
     // Its share of the query that measures all connections of the vendor.
     counted.readUnits += JSON.stringify(encodeLedgerItem(world.item())).length / 4096
     world.clock.advance(60)
@@ -110,9 +126,21 @@ async function secondDay(make: () => AnyWorld): Promise<Day> {
   return counted
 }
 
+/** Names, with the code where that is one of a metric's dimensions, of what a tick writes of a connection. */
+function metricsOf({ item, vendor, clock }: AnyWorld, outcome: Outcome | undefined): string[] {
+  const standing = Object.keys(measure(item(), vendor, clock.now(), defaultTimings))
+  if (outcome === undefined) return standing
+  const isRotation = outcome.outcome === 'rotated' || outcome.outcome === 'recovered'
+  return [
+    ...standing,
+    `Outcome ${outcomeCode(outcome)}`,
+    ...(isRotation ? ['RotationDuration'] : []),
+  ]
+}
+
 const month = (perDay: number) => perDay * days
 const usd = (amount: number) => amount.toFixed(2)
-const columns = [38, 10, 8, 8, 8, 9, 8, 8, 9, 8]
+const columns = [38, 10, 8, 8, 8, 9, 9, 8, 8, 9, 8]
 const print = (cells: readonly (string | number)[]) => {
   const row = cells.map((cell, index) =>
     index === 0 ? String(cell).padEnd(columns[0] ?? 0) : String(cell).padStart(columns[index] ?? 0),
@@ -127,11 +155,13 @@ print([
   'reads',
   'WRU',
   'RRU',
+  'metrics',
   'calls',
   'ledger',
   'function',
   'all',
 ])
+const { connection } = watched
 const fleets: [string, string][] = []
 for (const [title, make] of worlds) {
   const day = await secondDay(make)
@@ -139,8 +169,9 @@ for (const [title, make] of worlds) {
   const ledger = month(day.writeUnits * price.writeUnit + day.readUnits * price.readUnit)
   const seconds = day.runs * assumed.runSeconds * assumed.gigabytes
   const runs = month(seconds * price.gigabyteSecond + day.events * price.event)
+  const metrics = day.metricHours.size / 24
   const fixed =
-    2 * price.secretMonth + watched.metrics * price.metricMonth + watched.alarms * price.alarmMonth
+    2 * price.secretMonth + metrics * price.metricMonth + connection.alarms * price.alarmMonth
   print([
     title,
     day.rotations,
@@ -148,6 +179,7 @@ for (const [title, make] of worlds) {
     day.secretReads,
     day.writeUnits,
     Math.round(day.readUnits),
+    metrics.toFixed(1),
     usd(calls),
     usd(ledger),
     usd(runs),
@@ -162,9 +194,12 @@ const idle =
   (price.invocation +
     assumed.idleTickSeconds * assumed.gigabytes * price.gigabyteSecond +
     2 * price.readUnit)
+const seen =
+  watched.function.metrics * price.metricMonth + watched.function.alarms * price.alarmMonth
 process.stdout.write(`
-Each connection: 2 secrets ${usd(2 * price.secretMonth)}, ${watched.metrics} metrics ${usd(watched.metrics * price.metricMonth)}, ${watched.alarms} alarms ${usd(watched.alarms * price.alarmMonth)}, all included.
-Each vendor's function, ${Math.round(month(ticksPerDay))} ticks: ${usd(idle)} USD a month.
+Each connection: 2 secrets ${usd(2 * price.secretMonth)}, ${connection.alarms} alarms ${usd(connection.alarms * price.alarmMonth)}, metrics at ${usd(price.metricMonth)}, all included.
+Each vendor's function: ${Math.round(month(ticksPerDay))} ticks ${usd(idle)}, ${watched.function.metrics} metrics and ${watched.function.alarms} alarms ${usd(seen)}, ${usd(idle + seen)} USD a month in all.
+Each installation: an alarm ${usd(watched.installation.alarms * price.alarmMonth)}.
 Assumed: ${assumed.idleTickSeconds} s for a tick without work, ${assumed.runSeconds} s for a run, ${assumed.gigabytes} GB.
 
 Connections whose writes, evenly spread, fill Secrets Manager's ${writesPerSecond} a second in a region:

@@ -63,6 +63,14 @@ describe('the page on adding a vendor', () => {
     expect(run('tsc', '-p', house).stdout).toBe('')
   })
 
+  test.each(shown)('shows $path as lint would have it', ({ path, code }) => {
+    const input = `// ${path}\n${code}`
+    const biome = join('node_modules', '.bin', 'biome')
+    const options = { input, encoding: 'utf8' } as const
+    const { stdout } = spawnSync(biome, ['check', '--write', `--stdin-file-path=${path}`], options)
+    expect(stdout).toBe(input)
+  })
+
   test('shows tests that pass on the code it shows', () => {
     const { stdout, status } = run('vitest', 'run', '--root', house, '--reporter=default')
     expect(stdout).toContain('example-edr.test.ts')

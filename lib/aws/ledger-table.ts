@@ -7,18 +7,32 @@ import {
 } from '@aws-sdk/client-dynamodb'
 import { marshall, unmarshall } from '@aws-sdk/util-dynamodb'
 import { dueIndex } from '../core/documents.ts'
+import { StoreError } from '../core/errors.ts'
 import type { LedgerItem } from '../core/ledger.ts'
 import { decodeLedgerItem, encodeLedgerItem } from '../core/ledger-document.ts'
 import type { Ledger } from '../core/ports.ts'
-import { nameOf, storeCall } from './store-error.ts'
+import { type Limit, nameOf, storeCall } from './store-error.ts'
 
 /**
  * The ledger on a DynamoDB table: partition key `vendor`, sort key `connection`, local index `due`
  * on `dueAt`. Every write names the revision it follows, so of two writers one is told.
  */
 export function ledgerTable(client: DynamoDBClient, tableName: string): Ledger {
+  const call = <T>(name: string, run: (limit: Limit) => Promise<T>) =>
+    storeCall(name, async (limit) => {
+      try {
+        return await run(limit)
+      } catch (error) {
+        if (nameOf(error) !== 'ResourceNotFoundException') throw error
+        throw new StoreError(
+          `there is no table ${tableName} in this account and region; deploy the stack, or name another region or table`,
+          'denied',
+        )
+      }
+    })
+
   const read = (vendor: string, connection: string) =>
-    storeCall('GetItem', async (limit) => {
+    call('GetItem', async (limit) => {
       const { Item } = await client.send(
         new GetItemCommand({
           TableName: tableName,
@@ -33,7 +47,7 @@ export function ledgerTable(client: DynamoDBClient, tableName: string): Ledger {
   return {
     read,
     write: (item) =>
-      storeCall('PutItem', async (limit) => {
+      call('PutItem', async (limit) => {
         try {
           await client.send(
             new PutItemCommand({
@@ -53,7 +67,7 @@ export function ledgerTable(client: DynamoDBClient, tableName: string): Ledger {
         }
       }),
     dues: (vendor) =>
-      storeCall('Query', async (limit) => {
+      call('Query', async (limit) => {
         const found: { connection: string; dueAt: Date }[] = []
         let start: Record<string, AttributeValue> | undefined
         do {

@@ -65,9 +65,13 @@ export function isAccessDenied(error: unknown): error is StoreError {
   return error.cause instanceof AwsCallError && error.cause.isAccessDenied
 }
 
-/** The error's name as AWS gives it. */
+/** The error's name as AWS gives it; of a connection that failed, the system's, e.g. `ECONNREFUSED`. */
 export function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : 'an unknown error'
+  if (!(error instanceof Error)) return 'an unknown error'
+  const { code } = error as NodeJS.ErrnoException
+  const isSystem =
+    ['Error', 'AggregateError'].includes(error.name) && /^E[A-Z_]{2,30}$/.test(code ?? '')
+  return isSystem && code !== undefined ? code : error.name
 }
 
 /**

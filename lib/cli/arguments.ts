@@ -30,7 +30,7 @@ export function refuseUndeclared(rawArgs: readonly string[], declared: ArgsDef):
       ),
     })
   } catch (error) {
-    const found = (error as Error).message.split('. ')[0]?.replace(/\n.*/s, '')
+    const found = (error as Error).message.split('. ')[0]?.replace(/\.?\n.*/s, '')
     throw new UsageError(`${found}; allowed: ${allowed}`)
   }
   if (given.positionals.length > positionals.length) {

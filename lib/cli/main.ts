@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util'
 import { type ArgsDef, type CommandDef, renderUsage, runCommand } from 'citty'
 import { refuseUndeclared, UsageError } from './arguments.ts'
 
@@ -32,7 +33,9 @@ export async function main(argv: readonly string[]): Promise<number> {
     }
     const command = await load()
     if (rest.includes('--help') || rest.includes('-h')) {
-      process.stdout.write(`${await renderUsage(command, { meta: { name: 'token-rotator' } })}\n`)
+      const help = await renderUsage(command, { meta: { name: 'token-rotator' } })
+      // citty colours it wherever it goes.
+      process.stdout.write(`${process.stdout.isTTY ? help : stripVTControlCharacters(help)}\n`)
       return 0
     }
     refuseUndeclared(rest, (command.args ?? {}) as Parameters<typeof refuseUndeclared>[1])

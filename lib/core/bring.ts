@@ -178,7 +178,7 @@ export async function bring(
     }
   } catch (error) {
     if (!(error instanceof StoreError) || error.kind !== 'denied') throw error
-    return { ending: readOnly(secretId, error) }
+    return { ending: readOnly(secretId, error, context) }
   }
   const { tokens } = document
   ledger.stage((item) => ({
@@ -191,10 +191,11 @@ export async function bring(
 
 const changed: Ending = { outcome: 'failed', message: 'the store kept changing under this run' }
 
-function readOnly(secretId: string, { message }: StoreError): Ending {
+function readOnly(secretId: string, { message }: StoreError, { ports }: Context): Ending {
+  const at = ports.regions === undefined ? '' : ` --region ${ports.regions.own}`
   return {
     outcome: 'blocked',
     cause: 'configuration',
-    message: `the secret ${secretId} cannot be written here (${message}); if it is still a replica, run: aws secretsmanager stop-replication-to-replica --secret-id ${secretId}`,
+    message: `the secret ${secretId} cannot be written here (${message}); if it is still a replica, run: aws secretsmanager stop-replication-to-replica${at} --secret-id ${secretId}`,
   }
 }

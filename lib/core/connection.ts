@@ -25,7 +25,11 @@ export const VendorUrl = v.pipe(
 /** An address without a path, where the vendor's paths are fixed. */
 export const VendorOrigin = v.pipe(
   VendorUrl,
-  v.check((text) => new URL(text).pathname === '/', 'allowed is an address without a path'),
+  // What is no URL at all has been refused above, and is looked at here all the same.
+  v.check(
+    (text) => !URL.canParse(text) || new URL(text).pathname === '/',
+    'allowed is an address without a path',
+  ),
 )
 
 /** How the vendor's server is recognised. Public authorities when nothing is given. There is no "insecure". */

@@ -87,8 +87,11 @@ function decodeConnection(entry: unknown, at: string, vendors: VendorTable): Con
       `found ${found}; allowed are ${Object.keys(vendors).join(', ')}`,
     )
   }
-  const decoded = v.safeParse(connectionSchema(vendor), entry)
-  if (!decoded.success) throw firstIssue(at, decoded.issues[0], vendor.credentialFields)
+  const schema = connectionSchema(vendor)
+  const decoded = v.safeParse(schema, entry)
+  if (!decoded.success) {
+    throw firstIssue(at, decoded.issues[0], schema.entries, vendor.credentialFields)
+  }
   const { id, vendor: vendorId, tls, renew, network, readers, ...options } = decoded.output
   return {
     id,
@@ -138,6 +141,7 @@ function isCredential(key: string, own: readonly string[]): boolean {
 function firstIssue(
   at: string,
   issue: v.BaseIssue<unknown>,
+  options: Readonly<Record<string, v.GenericSchema>>,
   secrets: readonly string[],
 ): ConfigError {
   const path = v.getDotPath(issue)
@@ -164,8 +168,17 @@ function firstIssue(
     )
   }
   const found = issue.input === undefined ? 'nothing' : shown(issue.input)
-  return new ConfigError(
-    field,
-    `found ${found}; ${issue.message.startsWith('allowed') ? issue.message : `allowed is ${issue.expected ?? issue.message}`}`,
-  )
+  return new ConfigError(field, `found ${found}; ${allowed(issue, options)}`)
+}
+
+/** An option that is not there is only known by its name: what it may be, its own schema says of a text. */
+function allowed(
+  issue: v.BaseIssue<unknown>,
+  options: Readonly<Record<string, v.GenericSchema>>,
+): string {
+  const path = v.getDotPath(issue) ?? ''
+  const missing = issue.type === 'strict_object' ? options[path] : undefined
+  const own = missing === undefined ? undefined : v.safeParse(missing, '').issues?.[0]
+  const { message, expected } = own ?? issue
+  return message.startsWith('allowed') ? message : `allowed is ${expected ?? message}`
 }

@@ -48,15 +48,6 @@ test('an item that somebody has edited names the field and not its value', async
   await expect(read).rejects.not.toThrow(/canary/)
 })
 
-test('a table that is not there wants the operator', async () => {
-  const { dynamo } = await portsOnEndpoint()
-  const dues = ledgerTable(dynamo, 'no-such-table').dues('cisco-ftd')
-  await expect(dues).rejects.toMatchObject({
-    kind: 'denied',
-    message: 'Query failed with ResourceNotFoundException',
-  })
-})
-
 test('what is due is listed to its end, a page at a time, and read as it stands', async () => {
   const key = (connection: string) => ({
     ...{ vendor: { S: 'cisco-ftd' }, connection: { S: connection } },
@@ -91,4 +82,15 @@ test('what is due is listed to its end, a page at a time, and read as it stands'
     { IndexName: 'due', ConsistentRead: true },
     { IndexName: 'due', ConsistentRead: true, ExclusiveStartKey: key('ftd-1') },
   ])
+})
+
+test('a table that is not there, in this region or at all, is told by its name', async () => {
+  const { endpoint } = await shipped()
+  const ledger = ledgerTable(connect(endpoint, DynamoDBClient), 'nowhere')
+  const untold = { code: 'ERR_STORE', kind: 'denied' }
+  const message =
+    'there is no table nowhere in this account and region; deploy the stack, or name another region or table'
+  await expect(ledger.read('cisco-ftd', 'ftd-hq')).rejects.toMatchObject({ ...untold, message })
+  await expect(ledger.write(fullItem)).rejects.toMatchObject({ ...untold, message })
+  await expect(ledger.dues('cisco-ftd')).rejects.toMatchObject({ ...untold, message })
 })

@@ -23,7 +23,7 @@ const runbook = await readFile('docs/regions.md', 'utf8')
 function commandsOf(section: string): string[] {
   const [, text = ''] = runbook.split(`\n## ${section}\n`)
   const [own = ''] = text.split('\n## ')
-  return [...own.matchAll(/^ *(AWS_REGION=.*)$/gm)].map(([, line]) => line ?? '')
+  return [...own.matchAll(/^ *(AWS_REGION=.*|aws .*)$/gm)].map(([, line]) => line ?? '')
 }
 
 /** One region: an endpoint that can be cut off and come back, and the function that is deployed there. */
@@ -122,15 +122,21 @@ async function deployed() {
     },
     /** Runs a line of the runbook. */
     async follow(line: string) {
-      const [, name = '', what = ''] = /^AWS_REGION=(\S+) (.*)$/.exec(line) ?? []
-      const where = [first, second].find((each) => each.name === name) as Region
-      const words = what.split(' ')
-      if (what.startsWith('npm run -s token-rotator -- ')) {
-        expect(await command(where, ...words.slice(5))).toBe(0)
+      // The AWS command line's own option: its first version does not look at AWS_REGION.
+      const [, name] =
+        /^AWS_REGION=(\S+) npm |^aws .* --region (\S+)/.exec(line)?.filter(Boolean) ?? []
+      const where = [first, second].find((each) => each.name === name)
+      if (where === undefined) throw new Error(`of no region: ${line}`)
+      const [tool, service, operation = '', ...options] = line.split(' ')
+      if (tool?.startsWith('AWS_REGION=')) {
+        const [, npm, run, silent, script, ...argv] = line.split(' ')
+        expect([npm, run, silent, script, argv.shift()].join(' ')).toBe(
+          'npm run -s token-rotator --',
+        )
+        expect(await command(where, ...argv)).toBe(0)
         return
       }
-      const [aws, service, operation = '', ...options] = words
-      expect([aws, service]).toEqual(['aws', 'secretsmanager'])
+      expect([tool, service]).toEqual(['aws', 'secretsmanager'])
       await awsCli(where.secrets, operation, options)
     },
     current: async (where: Region, SecretId: string): Promise<Record<string, unknown>> =>

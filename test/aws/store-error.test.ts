@@ -108,6 +108,20 @@ describe.each([
   })
 })
 
+test('an endpoint where nobody listens is told by what the system says of it', async () => {
+  const server = createServer()
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  server.close()
+  await once(server, 'close')
+  const read = secretsManagerStore(connect({ url }, SecretsManagerClient)).read(secret)
+  await expect(read).rejects.toMatchObject({
+    kind: 'retry',
+    message: 'GetSecretValue failed with ECONNREFUSED',
+  })
+})
+
 test('the cause of an error tells the request, for a question to AWS', async () => {
   const { endpoint, secrets } = await portsOnEndpoint([secret])
   endpoint.inject({ operation: 'GetSecretValue', kind: 'access-denied' })

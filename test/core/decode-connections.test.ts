@@ -43,6 +43,26 @@ describe('a list of connections', () => {
       'connections[0].apiVersoin: is not an option',
     ],
     [
+      'no address',
+      [{ id: 'ftd-hq', vendor: 'cisco-ftd' }],
+      'connections[0].url: found nothing; allowed is an https URL',
+    ],
+    [
+      'no address for tokens',
+      [{ id: 'kics', vendor: 'kics-for-networks', url: 'https://192.0.2.30/kics/api' }],
+      'connections[0].tokenUrl: found nothing; allowed is an https URL',
+    ],
+    [
+      'no id',
+      [{ vendor: 'cisco-ftd', url: 'https://192.0.2.10' }],
+      'connections[0].id: found nothing; allowed are 1 to 48',
+    ],
+    [
+      'no scheme',
+      [{ ...ftd, url: 'ftd' }],
+      'connections[0].url: found "ftd"; allowed is an https URL',
+    ],
+    [
       'plain http',
       [{ ...ftd, url: 'http://192.0.2.10' }],
       'connections[0].url: found "http://192.0.2.10"; allowed is an https URL',

@@ -157,7 +157,9 @@ describe('a region that takes over while the other is at work', () => {
     expect(await away.invoke()).toMatchObject({
       outcome: 'blocked',
       cause: 'configuration',
-      message: expect.stringContaining('aws secretsmanager stop-replication-to-replica'),
+      message: expect.stringContaining(
+        'aws secretsmanager stop-replication-to-replica --region eu-west-1 --secret-id',
+      ),
     })
     expect(fake.presented.size).toBe(1)
   })

@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path'
 const sources = [
   ...['bin', 'docs', 'lambdas', 'lib', 'scripts'],
   ...['package.json', 'tsconfig.json', 'tsconfig.package.json', 'connections.schema.json'],
-  ...['CHANGELOG.md', 'LICENSE', 'README.md'],
+  ...['CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE', 'README.md'],
 ]
 
 const repository = resolve('node_modules')

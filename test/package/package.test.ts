@@ -1,7 +1,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { vendors } from '../../lib/vendors/index.ts'
 import { temporaryFolder } from '../cdk/temporary-folder.ts'
@@ -76,6 +76,20 @@ describe('the package', () => {
       expect.arrayContaining(['LICENSE', 'README.md', 'dist/THIRD-PARTY-LICENSES.txt']),
     )
     expect(held.filter((path) => /(?<!\.d)\.ts$|\.map$|^(lib|test|bin)\b/.test(path))).toEqual([])
+  })
+
+  test('holds what its papers link to', () => {
+    const home = join(app, 'node_modules', 'token-rotator')
+    const pages = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter((path) =>
+      path.endsWith('.md'),
+    )
+    expect(pages).toEqual(expect.arrayContaining(['README.md', 'docs/operations.md']))
+    const links = pages.flatMap((page) =>
+      [...readFileSync(join(home, page), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(
+        ([, path = '']) => join(dirname(page), path),
+      ),
+    )
+    expect(links.filter((path) => !existsSync(join(home, path)))).toEqual([])
   })
 
   test('asks an app for nothing that only local mode, the functions or the commands need', () => {
@@ -159,6 +173,14 @@ describe('its command', { timeout: patience }, () => {
     expect(printed).toContain('AWS endpoint at http://127.0.0.1:')
     expect(printed).toContain(' 0 spent twice, 0 pairs lost;')
     expect(await ended).toEqual([0, null])
+  })
+
+  test('reads the list of an app that keeps it in connections.json', () => {
+    const connections = [{ id: 'mdr-prod', vendor: 'kaspersky-mdr', clientId: 'tenant' }]
+    writeFileSync(join(app, 'connections.json'), JSON.stringify(connections))
+    const { stderr, status } = run(command(), 'rotate', 'mdr-test')
+    expect(stderr).toContain("connection 'mdr-test' is not configured; allowed are mdr-prod")
+    expect(status).toBe(2)
   })
 
   test('says in one line which package a kept state takes', () => {

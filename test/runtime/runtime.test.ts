@@ -169,4 +169,48 @@ describe.skipIf(runtimeNode === undefined)('on Node 24, behind the Runtime API',
     expect(await consume(member)).toBe(200)
     expect(member.simulator.counters()).toMatchObject({ spends: 1, presentedTwice: 0 })
   })
+
+  test('one event that comes twice, to two of its processes at once, spends once', async () => {
+    const { members, start, consume } = await installed('kaspersky-mdr')
+    const [member] = members
+    if (member === undefined) throw new Error('no connection')
+    const event = schedulerEvent()
+    const both = await Promise.all([start(), start()])
+    const ended = await Promise.all(both.map((each) => each.invoke(event)))
+    const told = ended.flatMap((each) => Object.values(outcomes(each)))
+    expect(told.filter((outcome) => outcome === 'rotated')).toHaveLength(1)
+    // The other one found the lease taken, or nothing due any more.
+    expect(told.filter((outcome) => !['rotated', 'lease-held'].includes(outcome))).toEqual([])
+    expect(await consume(member)).toBe(200)
+    expect(member.simulator.counters()).toMatchObject({ spends: 1, presentedTwice: 0 })
+  })
+
+  test('killed at its time-out with its question on the way, the next one serves what lives and asks nothing', async () => {
+    const { members, clock, start, consume } = await installed('kaspersky-mdr')
+    const [member] = members
+    if (member === undefined) throw new Error('no connection')
+    const { simulator } = member
+    const first = await start()
+    expect(outcomes(await first.invoke(schedulerEvent()))).toEqual({ 'mdr-demo': 'rotated' })
+    clock.aheadSeconds += 2701
+    simulator.inject({ kind: 'slow', on: 'grant', ms: 3_600_000 })
+    const timeOut = new AbortController()
+    const ended = first.invoke(schedulerEvent(), { timeOut: timeOut.signal })
+    await vi.waitUntil(() => simulator.counters().spends === 2, { timeout: 30_000 })
+    timeOut.abort()
+    expect(await ended).toEqual({ kind: 'timed-out' })
+
+    simulator.clearFaults()
+    const second = await start()
+    clock.aheadSeconds += 335
+    expect(outcomes(await second.invoke(schedulerEvent()))).toEqual({ 'mdr-demo': 'blocked' })
+    expect(await consume(member)).toBe(200)
+    expect(simulator.counters()).toMatchObject({ spends: 2, presentedTwice: 0 })
+    // Nearly out: the one repetition, and not another.
+    for (const seconds of [180, 180, 180]) {
+      clock.aheadSeconds += seconds
+      await second.invoke(schedulerEvent())
+    }
+    expect(simulator.counters()).toMatchObject({ spends: 3, presentedTwice: 1 })
+  })
 })
