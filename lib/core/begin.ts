@@ -3,6 +3,7 @@ import {
   bring,
   doubted,
   fromPeer,
+  furthered,
   isSent,
   isUnsent,
   isWritten,
@@ -103,7 +104,9 @@ async function succeed(
   const before = formerly(context, regions)
   const from = before.region
   const theirs = met.find(({ region }) => region === from)
-  if (theirs !== undefined) ledger.stage((item) => unsent(item, theirs, without.length === 0))
+  if (theirs !== undefined) {
+    ledger.stage((item) => unsent(furthered(item, theirs), theirs, without.length === 0))
+  }
   const isLate = taking.without.includes(from)
   const chosen = await choose(found, theirs, isLate, context)
   if (chosen === 'not yet') return { ending: soon(from, context) }
@@ -227,24 +230,23 @@ async function choose(
   const own = newestOf(found)
   if (isLate && (!isUsed(own) || isUsed(newest))) return 'own'
   const { credential, credentialId } = own
-  const secretId = enrollmentSecretId(id)
-  // Somebody has enrolled here since: what no other region has ever seen.
-  const isNew =
-    credentialId !== newest.credentialId &&
-    (await theirs.peer.secrets.read(secretId, credentialId)) === undefined
-  if (isNew && (isLate || !isUsed(own))) return 'own'
-  // Written after the take-over, and so after whatever anybody wrote there.
-  const written = isNew ? await ports.secrets.read(secretId, credentialId) : undefined
-  const isLater = isSince(ledger.item.standing, written?.createdAt)
-  const chosen = isLater ? { ...newest, credential, credentialId } : newest
+  const isLater = async (mine: Enrollment, other: Enrollment, { secrets }: Peer) => {
+    const secretId = enrollmentSecretId(id)
+    const [here, there] = await Promise.all([
+      ports.secrets.read(secretId, mine.credentialId),
+      secrets.read(secretId, other.credentialId),
+    ])
+    const [at, before] = [here?.createdAt, there?.createdAt]
+    return at !== undefined && before !== undefined && at > before
+  }
+  // Somebody has enrolled or edited here since anybody did so there.
+  const isNewer = credentialId !== newest.credentialId && (await isLater(own, newest, theirs.peer))
+  if (isNewer && (isLate || !isUsed(own))) return 'own'
+  const chosen = isNewer ? { ...newest, credential, credentialId } : newest
   if (!isUsed(newest)) return chosen
   const isStale = theirs.item.intent === undefined && theirs.item.versionId !== newest.versionId
   if (isStale && ledger.item.attempts < looks) return 'not yet'
   return isUsed(own) ? chosen : 'own'
-}
-
-function isSince(standing: Standing | undefined, instant: Date | undefined): boolean {
-  return instant !== undefined && instant.getTime() / 1000 >= (standing?.epoch ?? 0)
 }
 
 function busy({ region }: Peer, { lease }: LedgerItem, { ports }: Context): Ending {

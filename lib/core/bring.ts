@@ -92,6 +92,15 @@ export function unsent(
   }
 }
 
+/** What another region knows of the token that is in doubt here: that it was repeated, or refused. */
+export function furthered(own: LedgerItem, { item }: { item: LedgerItem }): LedgerItem {
+  const { intent } = own
+  const { intent: theirs } = item
+  if (intent === undefined || theirs === undefined || theirs.token !== intent.token) return own
+  const kind = theirs.kind === 'probe' ? theirs.kind : intent.kind
+  return { ...own, intent: { ...intent, kind, refused: intent.refused || theirs.refused } }
+}
+
 /** The record that goes with a pair of another region: what was sent there, and what is in doubt. */
 export function fromPeer(
   own: LedgerItem,

@@ -160,13 +160,6 @@ function firstIssue(
       'is not an option of this vendor; check its spelling against the schema',
     )
   }
-  if (issue.type === 'strict_object' && issue.input === undefined) {
-    // The library expects the key by its name, which says nothing of the value.
-    return new ConfigError(
-      field,
-      'found nothing; allowed is a value, which this option has to have: connections.schema.json describes it',
-    )
-  }
   const found = issue.input === undefined ? 'nothing' : shown(issue.input)
   return new ConfigError(field, `found ${found}; ${allowed(issue, options)}`)
 }

@@ -10,6 +10,7 @@ import {
   counted,
   down,
   encoded,
+  type Given,
   home,
   mark,
   own,
@@ -59,6 +60,12 @@ describe('a region that', () => {
   })
 })
 
+/** The other region's credential, and one that is written here later. */
+const order = [
+  ['there', 'enrolled'],
+  ['here', 'edited-since'],
+] as const
+
 describe('after a take-over', () => {
   test('the pair of the region that was at work is carried on with', async () => {
     const all = await begun({ own, theirs })
@@ -80,12 +87,11 @@ describe('after a take-over', () => {
     expect(item.spent).toEqual([mark('elsewhere')])
   })
 
-  test('and if a person has enrolled here since, which no version there knows', async () => {
-    const enrolled = { ...own, credentialId: 'enrolled-since' }
-    expect((await begun({ own: enrolled, theirs })).token).toBe('own-1')
-    expect((await begun({ own: enrolled, theirs, former: 'enrolled-since' })).token).toBe(
-      'theirs-1',
-    )
+  test('and if a person has enrolled here since', async () => {
+    const enrolled = { ...own, credentialId: 'edited-since' }
+    expect((await begun({ own: enrolled, theirs, credentials: order })).token).toBe('own-1')
+    const credentials = [...order].reverse()
+    expect((await begun({ own: enrolled, theirs, credentials })).token).toBe('theirs-1')
   })
 
   test('and if the pair there is used up and on record as the newest', async () => {
@@ -167,27 +173,20 @@ describe('after a take-over', () => {
     expect((await begun({ own: enrolled, theirs, item: spent('own-1') })).token).toBe('theirs-1')
   })
 
-  test('with the credential that a person has written here after the take-over, unless it is known there', async () => {
+  test('with the credential that a person has written here since, unless one has there later still', async () => {
     const credential = { note: 'ask Kim' }
     const edited = { ...own, credentialId: 'edited-since', credential }
-    const current = async (createdAt: Date, former: { former?: string } = {}) => {
-      const { secrets } = twoRegions().away
-      const read = async (secretId: string, versionId?: string) =>
-        versionId === 'edited-since'
-          ? { versionId, text: '{}', createdAt }
-          : versionId === undefined
-            ? { versionId: 'own', text: encoded('own', edited) }
-            : secrets.read(secretId, versionId)
-      const ports = { secrets: { ...secrets, read } }
-      const { result } = await begun({ theirs, item: spent('own-1'), ports, ...former })
+    const current = async (credentials: NonNullable<Given['credentials']>) => {
+      const { result } = await begun({ own: edited, theirs, item: spent('own-1'), credentials })
       return (result as { found: Found }).found.current
     }
-    const epoch = new Date(taken.epoch * 1000)
-    const brought = await current(epoch)
+    const brought = await current([...order])
     expect(brought).toMatchObject({ credential, credentialId: 'edited-since' })
     expect(brought.tokens.refreshToken?.reveal()).toBe('theirs-1')
-    expect((await current(new Date(epoch.getTime() - 1000))).credentialId).toBe('enrolled')
-    expect((await current(epoch, { former: 'edited-since' })).credentialId).toBe('enrolled')
+    const others = [[...order].reverse(), order.slice(0, 1), order.slice(1), []]
+    for (const credentials of others) {
+      expect((await current(credentials)).credentialId).toBe('enrolled')
+    }
   })
 
   test('what has no refresh token is not used up', async () => {

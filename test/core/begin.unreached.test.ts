@@ -97,7 +97,11 @@ describe('a region that was at work and cannot be reached', () => {
       const other = spent('theirs-1')
       expect((await back({ own, theirs, item, other })).token).toBe('own-1')
       const enrolled = { ...own, credentialId: 'enrolled-since' }
-      expect((await back({ own: enrolled, theirs, item })).token).toBe('own-1')
+      const credentials = [
+        ['there', 'enrolled'],
+        ['here', 'enrolled-since'],
+      ] as const
+      expect((await back({ own: enrolled, theirs, item, credentials })).token).toBe('own-1')
     })
 
     test('does not stop what is good here while a run is at work there', async () => {

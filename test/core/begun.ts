@@ -26,8 +26,8 @@ export interface Given {
   readonly other?: Partial<LedgerItem>
   /** A version of the own secret that is not the current one. */
   readonly aside?: Document
-  /** A version of the other region's secret that is no more. */
-  readonly former?: string
+  /** Versions that credentials were written in, here or in the other region, in the order of time. */
+  readonly credentials?: readonly (readonly ['here' | 'there', string])[]
   readonly change?: (peer: Peer) => Partial<Peer>
   readonly ports?: Partial<Ports>
 }
@@ -50,13 +50,16 @@ export async function begun(given: Given = {}) {
   const two = twoRegions()
   two.promote()
   two.home.secrets.clear(two.home.enrollment)
-  const { own, aside, theirs, other, former, item = {} } = given
+  const { own, aside, theirs, other, credentials = [], item = {} } = given
+  for (const [where, versionId] of credentials) {
+    const { secrets, enrollment } = where === 'here' ? two.away : two.home
+    secrets.edit(enrollment, versionId, '{}')
+  }
   if (own) two.away.secrets.edit(two.away.enrollment, 'own', encoded('own', own))
   if (aside) {
     const version = { versionId: 'aside', text: encoded('aside', aside) }
     await two.away.secrets.put(two.away.enrollment, version, 'pending')
   }
-  if (former) two.home.secrets.edit(two.home.enrollment, former, '{}')
   if (theirs) two.home.secrets.edit(two.home.enrollment, 'theirs', encoded('theirs', theirs))
   if (other) two.home.ledger.items.set('mdr-prod', { ...newItem(owner, start), ...other })
   const slept: number[] = []

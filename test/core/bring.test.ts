@@ -3,6 +3,7 @@ import {
   bring,
   doubted,
   fromPeer,
+  furthered,
   isSent,
   isUnsent,
   isWritten,
@@ -208,6 +209,31 @@ describe('the record that goes with a pair', () => {
       ...{ kind: 'first' as const, until: start },
     }
     expect(doubted({ ...used, heard }, held, 'to', context).intent?.token).toBe(mark('held'))
+  })
+
+  test('is as far gone as the other region knows: repeated, or refused', () => {
+    const first = { ...intent('held', 'held'), kind: 'first' as const }
+    const doubt = { ...own, intent: first }
+    const there = (change: Partial<Intent>, token = 'held') => ({
+      item: { ...own, intent: { ...first, token: mark(token), ...change } },
+    })
+    expect(furthered(doubt, there({}))).toEqual(doubt)
+    expect(furthered(doubt, there({ kind: 'probe' })).intent).toEqual({
+      ...doubt.intent,
+      kind: 'probe',
+    })
+    expect(furthered(doubt, there({ refused: true })).intent).toEqual({
+      ...doubt.intent,
+      refused: true,
+    })
+    expect(furthered(doubt, there({ kind: 'probe' }, 'other'))).toBe(doubt)
+    expect(furthered(doubt, { item: own })).toBe(doubt)
+    expect(furthered(own, there({ kind: 'probe' }))).toBe(own)
+    const refused = {
+      ...own,
+      intent: { ...intent('held', 'held'), kind: 'probe' as const, refused: true },
+    }
+    expect(furthered(refused, there({}))).toEqual(refused)
   })
 
   test('is in doubt no more once the other region, as the last that may have sent it, knows of nothing', async () => {

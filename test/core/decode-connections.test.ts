@@ -135,11 +135,6 @@ describe('a list of connections', () => {
     ],
     ['an entry that is none', [ftd, 'x'], 'connections[1].vendor: found nothing usable; '],
     [
-      'a missing option',
-      [{ id: 'a', vendor: 'cisco-ftd' }],
-      'connections[0].url: found nothing; allowed is a value, which this option has to have',
-    ],
-    [
       'an option that is none',
       [{ ...ftd, apiVersoin: 'v6' }],
       'connections[0].apiVersoin: is not an option of this vendor; check its spelling against the schema',

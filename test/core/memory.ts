@@ -3,12 +3,20 @@ import type { RotatorEvent } from '../../lib/core/events.ts'
 import type { LedgerItem } from '../../lib/core/ledger.ts'
 import type { Clock, EventSink, Ledger, Parameters, SecretStore } from '../../lib/core/ports.ts'
 
+// What was written later has the later instant, in whichever store.
+let writes = 0
+const nextInstant = () => new Date(++writes * 1000)
+
 /** A secret store that keeps Secrets Manager's rules of versions and labels, in memory. */
 export function memorySecrets(secretIds: readonly string[] = []) {
   const secrets = new Map(
     secretIds.map((id) => [
       id,
-      { versions: new Map<string, string>(), labels: new Map<string, string>() },
+      {
+        versions: new Map<string, string>(),
+        createdAt: new Map<string, Date>(),
+        labels: new Map<string, string>(),
+      },
     ]),
   )
   const of = (secretId: string) => {
@@ -22,14 +30,17 @@ export function memorySecrets(secretIds: readonly string[] = []) {
       const secret = secrets.get(secretId)
       const id = versionId ?? secret?.labels.get('AWSCURRENT')
       const text = id === undefined ? undefined : secret?.versions.get(id)
-      return id === undefined || text === undefined ? undefined : { versionId: id, text }
+      if (id === undefined || text === undefined) return undefined
+      const createdAt = secret?.createdAt.get(id)
+      return { versionId: id, text, ...(createdAt === undefined ? {} : { createdAt }) }
     },
     currentId: async (secretId) => of(secretId).labels.get('AWSCURRENT'),
     async put(secretId, { versionId, text }, label) {
-      const { versions, labels } = of(secretId)
+      const { versions, createdAt, labels } = of(secretId)
       const known = versions.get(versionId)
       if (known !== undefined) return known === text ? 'stored' : 'conflict'
       versions.set(versionId, text)
+      createdAt.set(versionId, nextInstant())
       if (label === 'pending') labels.set('AWSPENDING', versionId)
       if (label === 'current' || !labels.has('AWSCURRENT')) labels.set('AWSCURRENT', versionId)
       return 'stored'
@@ -47,8 +58,9 @@ export function memorySecrets(secretIds: readonly string[] = []) {
     ...store,
     /** What a person does at the console: another value, under an id of their own. */
     edit(secretId: string, versionId: string, text: string) {
-      const { versions, labels } = of(secretId)
+      const { versions, createdAt, labels } = of(secretId)
       versions.set(versionId, text)
+      createdAt.set(versionId, nextInstant())
       labels.set('AWSCURRENT', versionId)
     },
     current(secretId: string): Record<string, unknown> | undefined {
