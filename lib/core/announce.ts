@@ -68,18 +68,16 @@ export async function lookAround(context: Context): Promise<Ending | undefined> 
   return undefined
 }
 
-/** Another region is at work: this one writes that down and comes back now and then to look. */
-export function standDown(higher: Standing, context: Context): Ending {
-  context.ledger.stage(({ takingOver: _, ...item }) => ({ ...item, standing: higher }))
-  return standBy(higher, context)
-}
-
-/** A region that stands by; a person is told once if it is one that consumers have read from. */
-export function standBy({ region }: Standing, { run, ports, ledger }: Context): Ending {
+/**
+ * Another region is at work: this one writes that down, stands by and comes back now and then to look. A
+ * person is told once if it is a region that consumers have read from.
+ */
+export function standDown(higher: Standing, { run, ports, ledger }: Context): Ending {
   const { id } = run.connection
+  ledger.stage(({ takingOver: _, ...item }) => ({ ...item, standing: higher }))
   return {
     outcome: 'standby',
-    message: `the region ${region} is at work on ${id}, and this one is not; to change that, run here: token-rotator take-over ${id}`,
+    message: `the region ${higher.region} is at work on ${id}, and this one is not; to change that, run here: token-rotator take-over ${id}`,
     ...(ledger.item.published === undefined ? {} : { cause: 'stood-down' as const }),
     dueAt: later(ports.clock.now(), standbySeconds(ports.timings)),
   }

@@ -1,4 +1,4 @@
-import { standBy, standDown, standingOf, write } from './announce.ts'
+import { standDown, standingOf, write } from './announce.ts'
 import {
   bring,
   doubted,
@@ -35,13 +35,15 @@ export async function begin(context: Context): Promise<Begun> {
   const { id } = run.connection
   if (regions === undefined) return { found: await readHeld(id, ledger.item, ports) }
   const { standing, takingOver } = ledger.item
-  if (standing !== undefined && standing.region !== regions.own) {
-    return { ending: standBy(standing, context) }
+  // A ledger item that was deleted or rolled back: the other regions remember, and so does the document.
+  // A region that stands by asks each time: else two of them could each believe in the other.
+  const others = standing?.region === regions.own ? [] : await askAround(context, regions)
+  const told = highest(standingOf(context, regions), ...others)
+  if (standing !== undefined && told.region !== regions.own) {
+    return { ending: standDown(told, context) }
   }
   const found = await readHeld(id, heardAsDoubt(ledger.item), ports)
-  // A ledger item that was deleted or rolled back: the document remembers, and so do the other regions.
-  const others = standing === undefined ? await askAround(context, regions) : []
-  const known = highest(standingOf(context, regions), found?.current.standing, ...others)
+  const known = highest(told, found?.current.standing)
   if (known.region !== regions.own) return { ending: standDown(known, context) }
   ledger.stage((item) => ({ ...item, standing: known }))
   return takingOver === undefined ? { found } : succeed(found, context, regions, takingOver)

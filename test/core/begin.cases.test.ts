@@ -32,6 +32,20 @@ describe('a region that', () => {
     expect(ending).toMatchObject({ outcome: 'standby' })
   })
 
+  test('stands by although the others know that it is at work goes to work: its ledger was lost', async () => {
+    const standing = { epoch: 0, region: home }
+    const { token, item } = await begun({
+      own: { ...own, standing: taken },
+      item: { standing, takingOver: undefined },
+      other: { standing: taken },
+    })
+    expect(token).toBe('own-1')
+    expect(item.standing).toEqual(taken)
+    const { change } = counted()
+    const alone = await begun({ own, item: { standing, takingOver: undefined }, change })
+    expect(alone.ending).toMatchObject({ outcome: 'standby' })
+  })
+
   test('knows that it is at work asks nobody', async () => {
     const { change, asked } = counted()
     const settled = await begun({ own, change, item: { takingOver: undefined } })
