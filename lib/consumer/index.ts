@@ -49,7 +49,8 @@ export interface TokenSourceOptions {
 /** Gives the current access token of one connection. */
 export interface TokenSource {
   /**
-   * The current token: from memory while it is fresh, else read once, however many ask meanwhile.
+   * The current token: from memory while it is fresh, else read once, however many ask meanwhile. The last
+   * one is served on while the secret cannot be read, up to five seconds before its end.
    *
    * @throws {TokenUnavailableError}
    */
@@ -81,14 +82,15 @@ export function createTokenSource(
     now = () => new Date(),
   } = options
   const secretId = `token-rotator/${connection}/access-token`
-  let cached: { token: AccessToken; until: number } | undefined
+  let cached: { token: AccessToken; until: number; end: number } | undefined
   let inFlight: Promise<AccessToken> | undefined
 
   const read = async (): Promise<AccessToken> => {
     const token = await readToken(client, secretId)
-    const end = token.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY
-    const until = Math.min(now().getTime() + cacheSeconds * 1000, end - nearEndSeconds * 1000)
-    cached = { token, until }
+    const expiresAt = token.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY
+    const end = expiresAt - nearEndSeconds * 1000
+    const until = Math.min(now().getTime() + cacheSeconds * 1000, end)
+    cached = { token, until, end }
     return token
   }
   const reread = () => {
@@ -97,8 +99,16 @@ export function createTokenSource(
     })
     return inFlight
   }
-  const getToken = async () =>
-    cached !== undefined && now().getTime() < cached.until ? cached.token : reread()
+  const getToken = async () => {
+    if (cached !== undefined && now().getTime() < cached.until) return cached.token
+    try {
+      return await reread()
+    } catch (error) {
+      // A secret that cannot be read for now is no reason to stop while the last token lives.
+      if (cached !== undefined && now().getTime() < cached.end) return cached.token
+      throw error
+    }
+  }
 
   return {
     getToken,

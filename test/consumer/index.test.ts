@@ -134,6 +134,20 @@ describe('a token', () => {
     expect(asked.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
     expect(await source.getToken()).toMatchObject({ connection: 'ftd-hq' })
   })
+
+  test('is served on from memory while it cannot be read, up to its last five seconds', async () => {
+    const { source, write, endpoint, advance } = await reader()
+    await write(document('one'))
+    await source.getToken()
+    advance(61)
+    endpoint.inject({ operation: 'GetSecretValue', kind: 'access-denied' })
+    expect(await source.getToken()).toMatchObject({ headers: { Authorization: 'Bearer one' } })
+    await write(document('two'))
+    expect(await source.getToken()).toMatchObject({ headers: { Authorization: 'Bearer two' } })
+    advance(30 * 60 - 61 - 5)
+    endpoint.inject({ operation: 'GetSecretValue', kind: 'access-denied' })
+    await expect(source.getToken()).rejects.toThrow()
+  })
 })
 
 describe('a call', () => {
