@@ -68,7 +68,12 @@ export async function requestRotation(
   if (ledger === undefined) return 'lease-held'
   const now = ports.clock.now()
   const end = { now, dueAt: now, outcome: 'requested', failed: false }
-  const requested = (item: LedgerItem) => ({ ...released(item, end), requested: true })
+  const requested = (item: LedgerItem) => ({
+    ...released(item, end),
+    // Looks after a take-over are counted by it: asking begins none anew.
+    ...(item.takingOver === undefined ? {} : { attempts: item.attempts }),
+    requested: true,
+  })
   await untilRunEnds(() => ledger.commit(requested), { ports, ledger })
   return 'requested'
 }

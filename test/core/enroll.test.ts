@@ -240,6 +240,17 @@ describe('asking for a rotation', () => {
     expect(world.item().requested).toBe(true)
   })
 
+  test('counts what has failed from one, but not the looks after a take-over', async () => {
+    const world = mdrWorld()
+    await world.invoke()
+    await written(world, { attempts: 3 })
+    await person(world).asks()
+    expect(world.item().attempts).toBe(0)
+    await written(world, { attempts: 3, takingOver: { without: [], settled: false } })
+    await person(world).asks()
+    expect(world.item().attempts).toBe(3)
+  })
+
   test('of a connection that never ran is not possible, and leaves no trace', async () => {
     const world = mdrWorld()
     expect(await person(world).asks()).toBe('unknown')
