@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { vendors } from '../../lib/vendors/index.ts'
 import { bundle } from '../../scripts/build.ts'
-import { temporaryFolder } from './temporary-folder.ts'
+import { temporaryFolder } from '../temporary.ts'
 
 const dist = temporaryFolder()
 const again = temporaryFolder()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { vendors } from '../../lib/vendors/index.ts'
-import { temporaryFolder } from './temporary-folder.ts'
+import { temporaryFolder } from '../temporary.ts'
 
 // Long beside a few seconds of work, because a busy machine must not make it fail.
 const patience = 120_000

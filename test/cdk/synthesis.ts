@@ -5,7 +5,7 @@ import { Template } from 'aws-cdk-lib/assertions'
 import { type Existing, RotatorStack } from '../../lib/cdk/rotator-stack.ts'
 import type { TokenRotatorProps } from '../../lib/cdk/token-rotator-props.ts'
 import { vendors } from '../../lib/vendors/index.ts'
-import { temporaryFolder } from './temporary-folder.ts'
+import { temporaryFolder } from '../temporary.ts'
 
 /** Two connections of one vendor and one of another. */
 export const connections = [

@@ -14,8 +14,8 @@ import { decodeConnections } from '../../lib/core/decode-connections.ts'
 import { dueIndex as queriedIndex } from '../../lib/core/documents.ts'
 import { defaultTimings } from '../../lib/core/renewal.ts'
 import { vendors } from '../../lib/vendors/index.ts'
+import { temporaryFolder } from '../temporary.ts'
 import { assets, connections, env, resourcesOf, rotatorStack, testApp } from './synthesis.ts'
-import { temporaryFolder } from './temporary-folder.ts'
 import { vpc } from './vpc.ts'
 
 const stack = rotatorStack()

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { main } from '../../lib/cli/main.ts'
 import { deployLocally, enterLocalAccount } from '../../lib/local/account.ts'
 import { type AwsEndpoint, startAwsEndpoint } from '../../lib/local/aws/endpoint.ts'
-import { temporaryFolder } from '../cdk/temporary-folder.ts'
+import { temporaryFolder } from '../temporary.ts'
 import { command } from './command.ts'
 import { type Signature, session, signatureOf, startTokenService } from './token-service.ts'
 

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { vendors } from '../../lib/vendors/index.ts'
-import { temporaryFolder } from '../cdk/temporary-folder.ts'
+import { temporaryFolder } from '../temporary.ts'
 import { install, pack } from './install.ts'
 
 /** Milliseconds that a busy machine may take for seconds of work. */

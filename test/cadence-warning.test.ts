@@ -1,8 +1,8 @@
 import { Annotations, Match } from 'aws-cdk-lib/assertions'
 import { expect, test, vi } from 'vitest'
-import { rotatorStack } from './synthesis.ts'
+import { rotatorStack } from './cdk/synthesis.ts'
 
-vi.mock(import('../../lib/vendors/index.ts'), async (original) => {
+vi.mock(import('../lib/vendors/index.ts'), async (original) => {
   const { vendors } = await original()
   const mild = Object.entries(vendors).map(([id, vendor]) => [
     id,
