@@ -33,7 +33,7 @@ const assumed = { idleTickSeconds: 0.1, runSeconds: 2, gigabytes: 0.5 }
 const watched = {
   connection: { alarms: 3 },
   /** Its ticks, and its calls against five quotas. */
-  function: { metrics: 6, alarms: 3 },
+  function: { metrics: 6, alarms: 4 },
   /** On the queue of dead letters. */
   installation: { alarms: 1 },
 }

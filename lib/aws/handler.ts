@@ -52,7 +52,7 @@ async function survey({ vendor, connections, ports, metrics, ...frame }: Survey)
     const configured = new Set(connections.map(({ id }) => id))
     for (const item of items) {
       if (!configured.has(item.connection)) continue
-      metrics.stands(item.connection, measure(item, vendor, now, ports.timings))
+      metrics.stands(item.connection, measure(item, vendor, now, ports.timings, ports.regions?.own))
     }
   } catch (error) {
     frame.logger.warn('survey', { error: describeError(error) })

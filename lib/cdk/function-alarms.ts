@@ -10,6 +10,8 @@ export class FunctionAlarms extends Construct {
   readonly errors: Alarm
   /** Lambda turned an invocation down: the account is out of concurrency. */
   readonly throttles: Alarm
+  /** An event was given up: it lies in the queue of dead letters, if that could take it. */
+  readonly dropped: Alarm
   /** No tick has come to its end for five minutes: nobody is at work. */
   readonly silence: Alarm
 
@@ -33,6 +35,11 @@ export class FunctionAlarms extends Construct {
       metric: lambda.metricThrottles(options),
       ...counted,
     })
+    this.dropped = new Alarm(this, 'Dropped', {
+      alarmDescription: `Lambda gave up a tick of ${id}. The next one carries on; the queue of dead letters says why it failed`,
+      metric: lambda.metric('AsyncEventsDropped', options),
+      ...counted,
+    })
     this.silence = new Alarm(this, 'Silence', {
       alarmDescription: `No tick of ${id} has come to its end for 5 minutes: nothing is renewed. See whether its schedule is enabled, and the log of the function`,
       metric: ticksMetric(lambda),
@@ -44,6 +51,6 @@ export class FunctionAlarms extends Construct {
   }
 
   get all(): readonly Alarm[] {
-    return [this.errors, this.throttles, this.silence]
+    return [this.errors, this.throttles, this.dropped, this.silence]
   }
 }

@@ -26,15 +26,24 @@ export interface Standing {
   readonly CertificateDaysLeft?: number
 }
 
-/** Reads a connection's standing off its ledger item, due or not. What is not known is left out. */
+/**
+ * Reads a connection's standing off its ledger item, due or not. What is not known is left out.
+ *
+ * @param own the region that this is, if there are several: one that stands by says nothing of what it
+ *   published once, and needs nobody
+ */
 export function measure(
   item: LedgerItem,
   vendor: Pick<Vendor, 'idleSeconds'>,
   now: Date,
   timings: Timings,
+  own?: string,
 ): Standing {
-  const { published, refreshExpiresAt, certificates = [] } = item
-  const stale = staleAt(item, vendor, timings)
+  const { standing, refreshExpiresAt, certificates = [] } = item
+  const isStandby = own !== undefined && standing !== undefined && standing.region !== own
+  const { published: once, ...unpublished } = item
+  const published = isStandby ? undefined : once
+  const stale = staleAt(isStandby ? unpublished : item, vendor, timings)
   const end = published?.expiresAt ?? (vendor.idleSeconds === undefined ? undefined : stale)
   const certificateEnd = earliest(...certificates.map(({ notAfter }) => notAfter))
   const budgets = [item.consumerWrites, item.enrollmentWrites].map((writes) =>
@@ -44,8 +53,8 @@ export function measure(
     ...present('SecondsToExpiry', secondsUntil(end, now)),
     ...present('SecondsToStale', secondsUntil(end && stale, now)),
     ...present('RefreshSecondsToExpiry', secondsUntil(refreshExpiresAt, now)),
-    TokenAtRisk: stands(item, 'token-at-risk'),
-    EnrollmentRequired: stands(item, 'enrollment-required'),
+    TokenAtRisk: isStandby ? 0 : stands(item, 'token-at-risk'),
+    EnrollmentRequired: isStandby ? 0 : stands(item, 'enrollment-required'),
     VersionBudgetLeft: Math.min(...budgets),
     ...present('CertificateDaysLeft', daysUntil(certificateEnd, now)),
   }

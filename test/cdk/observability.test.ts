@@ -117,6 +117,7 @@ describe('each function has an alarm', () => {
   test.each([
     ['on errors', 'Errors', 'AWS/Lambda', 'FunctionName'],
     ['on throttles', 'Throttles', 'AWS/Lambda', 'FunctionName'],
+    ['on dead letters', 'AsyncEventsDropped', 'AWS/Lambda', 'FunctionName'],
   ])('%s', (_what, metric, Namespace, dimension) => {
     expect(named(metric).map((alarm) => dimensionsOf(alarm)[dimension])).toEqual([
       { Ref: expect.stringMatching(/^kasperskymdr/) },
@@ -290,7 +291,7 @@ describe('the one dashboard', () => {
 
 test('the alarms of a large fleet stand in nested stacks, each within what CloudFormation takes', () => {
   fleet.template.resourceCountIs('AWS::CloudFormation::Stack', 3)
-  fleet.template.resourceCountIs('AWS::CloudWatch::Alarm', 6)
+  fleet.template.resourceCountIs('AWS::CloudWatch::Alarm', 8)
   const nested = fleet.stack.node
     .findAll()
     .filter((child) => child instanceof NestedStack)

@@ -71,6 +71,26 @@ describe('freshness', () => {
   })
 })
 
+test('a region that stands by has no freshness of its own, and needs nobody', () => {
+  const owner = { vendor: 'kaspersky-mdr', connection: 'mdr-prod' }
+  const told = incident('token-at-risk', 'enrollment-required')
+  const once = { ...newItem(owner, now), published: hour, incident: told }
+  const seen = (region: string, own?: string) =>
+    measure({ ...once, standing: { epoch: 9, region } }, {}, now, defaultTimings, own)
+  const quiet = { TokenAtRisk: 0, EnrollmentRequired: 0, VersionBudgetLeft: 98 }
+  expect(seen('eu-west-1', 'eu-central-1')).toEqual(quiet)
+  const session = { ...once, published: { ...hour, expiresAt: null }, aliveAt: at(-1) }
+  const standing = { epoch: 9, region: 'eu-west-1' }
+  const idle = { idleSeconds: 180 }
+  expect(measure({ ...session, standing }, idle, now, defaultTimings, 'eu-central-1')).toEqual(
+    quiet,
+  )
+  const atWork = { SecondsToExpiry: 2400, TokenAtRisk: 1, EnrollmentRequired: 1 }
+  expect(seen('eu-west-1', 'eu-west-1')).toMatchObject(atWork)
+  expect(seen('eu-west-1')).toMatchObject(atWork)
+  expect(measure(once, {}, now, defaultTimings, 'eu-west-1')).toMatchObject(atWork)
+})
+
 describe('what a person is needed for', () => {
   const history = [{ at: now, outcome: 'blocked', cause: 'token-at-risk' }] as const
 
