@@ -152,7 +152,10 @@ async function meet(
   const before = await peer.ledger.read(vendor, id)
   const regions = ports.regions as Regions
   await remember(before?.standing, context, regions)
-  const higher = await write(peer, standingOf(context, regions), context)
+  const mine = standingOf(context, regions)
+  // Once told, it is not interrupted again: its ticks stand by, and were else never done with that.
+  const isTold = before?.takingOver === undefined && isSame(before?.standing, mine)
+  const higher = isTold ? undefined : await write(peer, mine, context)
   if (higher !== undefined) return { ending: standDown(higher, context), isPassing: false }
   const item =
     (await peer.ledger.read(vendor, id)) ?? newItem({ vendor, connection: id }, ports.clock.now())
@@ -249,6 +252,10 @@ async function choose(
   const isStale = theirs.item.intent === undefined && theirs.item.versionId !== newest.versionId
   if (isStale && ledger.item.attempts < looks) return 'not yet'
   return isUsed(own) ? chosen : 'own'
+}
+
+function isSame(one: Standing | undefined, other: Standing): boolean {
+  return one?.epoch === other.epoch && one.region === other.region
 }
 
 function busy({ region }: Peer, { lease }: LedgerItem, { ports }: Context): Ending {

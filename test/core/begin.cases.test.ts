@@ -245,6 +245,18 @@ describe('after a take-over', () => {
     })
   })
 
+  test('a region that has been told is not interrupted again', async () => {
+    const told = await begun({ own, theirs, other: { standing: taken, revision: 5 } })
+    expect(told.token).toBe('theirs-1')
+    expect(told.there?.revision).toBe(5)
+    const takingOver = { ...anew, from: taken }
+    for (const other of [{ standing: { ...taken, epoch: 8 } }, { standing: taken, takingOver }]) {
+      const { there } = await begun({ own, theirs, other: { ...other, revision: 5 } })
+      expect(there).toMatchObject({ revision: 6, standing: taken })
+      expect(there).not.toHaveProperty('takingOver')
+    }
+  })
+
   test('a later take-over there is given way to', async () => {
     const standing = { epoch: 10, region: home }
     const { ending, item } = await begun({ own, theirs, other: { standing } })
