@@ -2,7 +2,7 @@ import { introspect, keepAlive, withoutSession } from './ask.ts'
 import { begin } from './begin.ts'
 import { type Blocked, canAskAtWill, decide } from './decide.ts'
 import { type Enrollment, enrollmentSecretId, type Issued } from './documents.ts'
-import { ConfigError, LeaseHeldError, TokenAtRiskError } from './errors.ts'
+import { ConfigError, LeaseHeldError, StoreError, TokenAtRiskError } from './errors.ts'
 import { grant } from './grant.ts'
 import { openLedger } from './lease.ts'
 import { doubtMoved, isAsked, isHandedBack, type LedgerItem, settled } from './ledger.ts'
@@ -259,7 +259,14 @@ async function promote(
     context,
   )
   ledger.stage((item) => settled(item, { versionId, tokens }))
-  if (moved === 'superseded') return undefined
+  if (moved === 'superseded') {
+    // What is looked for next is there, and may not be seen yet.
+    await untilRunEnds(async () => {
+      if ((await ports.secrets.read(secretId, versionId)) !== undefined) return
+      throw new StoreError(`the version just written to ${secretId} is not to be seen yet`, 'retry')
+    }, context)
+    return undefined
+  }
   return { current: enrollment, tip, newest: { in: 'current' } }
 }
 

@@ -309,3 +309,28 @@ test('a session that is asked to live on brings what was noticed of its certific
   const outcome = await world.invoke()
   expect(outcome).toMatchObject({ outcome: 'kept-alive', expiring: [{ days: 7 }] })
 })
+
+test('a pair that is written while somebody restores an older version is found, though it is not to be seen at once', async () => {
+  const { invoke, clock, item, ports, secrets, enrollment, fake, published, told } = mdrWorld()
+  await invoke()
+  clock.advance(3600)
+  await invoke()
+  const used = secrets.versions(enrollment)[0] ?? ''
+  clock.advance(3600)
+  let unseen: { readonly versionId: string; looks: number } | undefined
+  const read: typeof secrets.read = async (secretId, versionId) => {
+    if (unseen?.versionId === versionId && unseen && unseen.looks-- > 0) return undefined
+    return secrets.read(secretId, versionId)
+  }
+  const put: typeof secrets.put = async (secretId, version, label) => {
+    if (secretId === enrollment && unseen === undefined) {
+      unseen = { versionId: version.versionId, looks: 3 }
+      secrets.label(enrollment, used)
+    }
+    return secrets.put(secretId, version, label)
+  }
+  await invoke({ ...ports, secrets: { ...secrets, read, put } })
+  expect(told()).toEqual([])
+  expect(fake.isAlive(published() ?? '')).toBe(true)
+  expect(item().intent).toBeUndefined()
+})
