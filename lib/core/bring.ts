@@ -111,9 +111,10 @@ export function fromPeer(
   const { intent: _, ...rest } = spentAlso(own, theirs)
   const { intent } = theirs
   const isIntended = intent !== undefined && isAnnounced(theirs, newest.tokens)
+  const fence = Math.max(own.fence, newest.fence ?? 0) + 1
   return {
     ...rest,
-    ...(isIntended ? { intent: { ...intent, versionId: to } } : {}),
+    ...(isIntended ? { intent: { ...intent, versionId: to, fence } } : {}),
     refused: [...own.refused, ...theirs.refused],
     facts: { ...own.facts, ...theirs.facts },
   }
@@ -147,7 +148,9 @@ export function doubted(
   const kind = heard?.token === token ? heard.kind : 'first'
   const wait = ports.timings.leaseGraceSeconds - answerSeconds(ports.timings)
   const at = later(ledger.deadline, wait)
-  const { intent, ...rest } = distrusted(own, { versionId: to, fence: own.fence, token }, at)
+  // Above whatever is held: an older version with this token is not one that a run wrote since.
+  const fence = Math.max(own.fence, newest.fence ?? 0)
+  const { intent, ...rest } = distrusted(own, { versionId: to, fence, token }, at)
   return intent === undefined ? rest : { ...rest, intent: { ...intent, grant: unheardOf, kind } }
 }
 

@@ -166,7 +166,7 @@ describe('the record that goes with a pair', () => {
       spent: [mark('own'), mark('theirs')],
       facts: { serial: '2', kept: 'k' },
       refused: [...refused, ...theirs.refused],
-      intent: intent('held', 'to'),
+      intent: { ...intent('held', 'to'), fence: 4 },
     })
   })
 
@@ -198,6 +198,17 @@ describe('the record that goes with a pair', () => {
     expect(doubt?.at).toEqual(new Date(over - answerSeconds(timings) * 1000))
     expect(spent).toContain(mark('held'))
     expect(doubted(own, bare, 'to', context)).toBe(own)
+  })
+
+  test('is in doubt above every version that holds it: one of them that is restored is not handed back', async () => {
+    const { context } = await opened()
+    const { intent: doubt } = doubted(own, held, 'to', context)
+    expect(doubt?.fence).toBe((held.fence ?? 0) + 1)
+    const theirs = { ...own, intent: intent('held', 'held') }
+    expect(fromPeer(own, theirs, held, 'to').intent?.fence).toBe((held.fence ?? 0) + 1)
+    const ahead = { ...own, fence: 9 }
+    expect(doubted(ahead, held, 'to', context).intent?.fence).toBe(10)
+    expect(fromPeer(ahead, theirs, held, 'to').intent?.fence).toBe(10)
   })
 
   test('is not in doubt but used up if it is on record as sent, and not as the last', async () => {
