@@ -7,6 +7,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import type { Connection } from '../core/connection.ts'
+import { chunks } from './chunks.ts'
 import { ConnectionAlarms } from './connection-alarms.ts'
 import { FunctionAlarms } from './function-alarms.ts'
 import { IncidentNotices } from './incident-notices.ts'
@@ -96,10 +97,9 @@ export class Observability extends Construct {
   #scopes(connections: readonly Connection[]) {
     const scope = new Construct(this, 'Connections')
     if (connections.length <= mostBeside) return [{ within: scope, some: connections }]
-    const count = Math.ceil(connections.length / mostNested)
-    return Array.from({ length: count }, (_, n) => ({
+    return chunks(connections, mostNested).map((some, n) => ({
       within: new NestedStack(scope, `Alarms${n}`),
-      some: connections.slice(n * mostNested, (n + 1) * mostNested),
+      some,
     }))
   }
 }

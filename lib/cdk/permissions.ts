@@ -2,6 +2,7 @@ import { ArnFormat, Stack } from 'aws-cdk-lib'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { Construct } from 'constructs'
+import { chunks } from './chunks.ts'
 
 /** Statements that allow, each for resources that have names; no pattern, and no `*`. */
 export function allow(actions: string[], ...resources: string[]): PolicyStatement {
@@ -29,11 +30,7 @@ const connectionsPerStatement = 20
  * count what a reference will be there, and would overfill a policy.
  */
 export function inStatements<T>(connections: readonly T[]): T[][] {
-  const chunks: T[][] = []
-  for (let first = 0; first < connections.length; first += connectionsPerStatement) {
-    chunks.push(connections.slice(first, first + connectionsPerStatement))
-  }
-  return chunks
+  return chunks(connections, connectionsPerStatement)
 }
 
 /** What Secrets Manager does with a key to write a value. */

@@ -13,6 +13,7 @@ import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { Construct } from 'constructs'
 import type { Connection } from '../core/connection.ts'
 import { metricNamespace, type Standing } from '../core/measure.ts'
+import { chunks } from './chunks.ts'
 import { callsMetric, standingMetric } from './rotator-metrics.ts'
 
 /** An alarm widget takes a hundred alarms; a graph of more lines than that shows nothing to anybody. */
@@ -58,11 +59,11 @@ export class RotatorDashboard extends Construct {
       defaultInterval: Duration.hours(12),
     })
     this.dashboard.addWidgets(
-      ...chunks(alarms).map(
+      ...chunks(alarms, mostInWidget).map(
         (some) => new AlarmStatusWidget({ title: 'Alarms', alarms: some, width: 24 }),
       ),
     )
-    for (const some of chunks(connections)) {
+    for (const some of chunks(connections, mostInWidget)) {
       this.dashboard.addWidgets(
         standing('Freshness: seconds until the published token is dead', some, 'SecondsToExpiry'),
         standing('Seconds until it has less than half of its margin', some, 'SecondsToStale'),
@@ -70,20 +71,13 @@ export class RotatorDashboard extends Construct {
     }
     this.dashboard.addWidgets(outcomes(), durations())
     this.dashboard.addWidgets(secretWrites(functions), shares(functions), calls(functions))
-    for (const some of chunks(connections)) {
+    for (const some of chunks(connections, mostInWidget)) {
       this.dashboard.addWidgets(
         standing('Versions that the secrets still take', some, 'VersionBudgetLeft'),
         standing('Seconds until the refresh token is dead', some, 'RefreshSecondsToExpiry'),
       )
     }
   }
-}
-
-function chunks<T>(all: readonly T[]): T[][] {
-  const count = Math.ceil(all.length / mostInWidget)
-  return Array.from({ length: count }, (_, n) =>
-    all.slice(n * mostInWidget, (n + 1) * mostInWidget),
-  )
 }
 
 function standing(
